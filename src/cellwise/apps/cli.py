@@ -1,0 +1,66 @@
+"""The command `cellwise`; each part imports what it needs when it runs, so help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from cellwise.apps import evaluate, predict, starting, train, zoo
+from cellwise.errors import CellwiseError
+from cellwise.training.stops import StoppedError
+
+ERROR_STATUS = 2
+INTERRUPT_STATUS = 130
+
+
+class Commands(TyperGroup):
+    """Runs a command, and turns errors that a person can mend into one message."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except CellwiseError as error:
+            stopped = isinstance(error, StoppedError)
+            print(error if stopped else f"cellwise: {error}", file=sys.stderr)
+            raise typer.Exit(INTERRUPT_STATUS if stopped else ERROR_STATUS) from error
+        except KeyboardInterrupt as error:
+            print("cellwise: stopped by Ctrl-C", file=sys.stderr)
+            raise typer.Exit(INTERRUPT_STATUS) from error
+        except BrokenPipeError as error:
+            _forget_output()
+            raise typer.Exit(0) from error
+
+
+def _forget_output() -> None:
+    """Whoever read our output is gone: let what is still buffered go nowhere, quietly."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+app = typer.Typer(
+    name="cellwise",
+    cls=Commands,
+    help="From the equations of a recurrent network to a trained model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("init")(starting.init)
+app.command("recipes")(starting.recipes)
+app.command("cells")(zoo.cells)
+app.command("version")(starting.version)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,56 @@
+"""What `evaluate`, `predict` and `train` share: metrics as a table, changes of the decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from cellwise.errors import ConfigError
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder.")]
+DecodingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="decoding.KEY=VALUE", help="Change how answers are searched; repeatable."
+    ),
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="DEVICE", help='"cpu", "cuda", "auto" (an accelerator if any).')
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def metric_table(metrics: Mapping[str, float]) -> str:
+    """Metrics a line each, rates and accuracies as percentages.
+
+    Example:
+        >>> print(metric_table({"token_error_rate": 0.0725, "bleu": 81.5}))
+          token_error_rate   7.25 %
+          bleu              81.50
+    """
+    width = max(map(len, metrics), default=0)
+    return "\n".join(f"  {name:<{width}}  {_shown(name, metrics[name])}" for name in metrics)
+
+
+def _shown(name: str, value: float) -> str:
+    if name.endswith("_rate") or name.startswith("accuracy"):
+        return f"{100 * value:5.2f} %"
+    return f"{value:5.2f}"
+
+
+def decoding_changes(overrides: Sequence[str] | None) -> dict[str, Any]:
+    """The keys of [decoding] that --set changes.
+
+    Raises:
+        ConfigError: another table is named.
+    """
+    from cellwise.training.config import parse_overrides
+
+    tables = parse_overrides(overrides or ())
+    for name in tables:
+        if name != "decoding":
+            raise ConfigError(f"--set {name}…: only decoding.KEY can be changed in a trained run")
+    changes: dict[str, Any] = tables.get("decoding", {})
+    return changes

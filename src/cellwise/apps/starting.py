@@ -1,0 +1,53 @@
+"""`cellwise init`, `cellwise recipes` and `cellwise version`: what a newcomer looks at first."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+
+def init(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name, such as transduce.")],
+) -> None:
+    """Print a complete configuration with a comment on every key.
+
+    \b
+    Example:
+      cellwise init transduce > my.toml
+    """  # noqa: D301 - \b keeps the lines of the example apart in the help
+    from cellwise.training.config import task_name
+    from cellwise.training.writing import starting_config, write_config
+
+    name = task_name({"task": task}, "cellwise init")
+    print(write_config(starting_config(name), equations=False), end="")
+
+
+def recipes() -> None:
+    """List the recipes: complete configurations that come with Cellwise.
+
+    \b
+    Example:
+      cellwise recipes
+    """  # noqa: D301 - \b keeps the lines of the example apart in the help
+    from cellwise.training.sources import recipe_names, recipe_text
+
+    width = max(map(len, recipe_names()), default=0)
+    for name in recipe_names():
+        text = recipe_text(name)
+        first = text.lstrip().splitlines()[0]
+        about = first.lstrip("# ") if first.startswith("#") else tomllib.loads(text)["task"]
+        print(f"{name:<{width}}  {about}")
+
+
+def version() -> None:
+    """Print the version of Cellwise and of what it runs on.
+
+    \b
+    Example:
+      cellwise version
+    """  # noqa: D301 - \b keeps the lines of the example apart in the help
+    for package in ("cellwise", "torch", "numpy", "llvmlite"):
+        print(package, metadata.version(package))

@@ -1,0 +1,159 @@
+"""A cell: the equations of one step of a network, read from text, and what is derived from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from cellwise.autodiff.forward import tangent
+from cellwise.autodiff.reverse import backward
+from cellwise.equation import canonical, read_system, show
+from cellwise.errors import EquationError, StructureError, nearest
+from cellwise.graph.dimension import Shape
+from cellwise.graph.system import System
+from cellwise.passes.share import share
+from cellwise.passes.simplify import simplify
+
+_NUMBER = r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*"
+_INIT_FORM = re.compile(
+    rf"(?:orthogonal|glorot|zeros|ones|uniform\({_NUMBER},{_NUMBER}\)|normal\({_NUMBER}\))"
+)
+_INIT_WORDS = ("orthogonal", "glorot", "zeros", "ones", "uniform", "normal")
+
+
+class Cell:
+    """The equations of a recurrent or recursive network.
+
+    Args:
+        text: the equations, one a line.
+        name: what the cell is called.
+        init: initial values of parameters by name: `orthogonal`, `glorot`, `zeros`, `ones`,
+            `uniform(-0.1, 0.1)`, `normal(0.02)` (the standard deviation) or a number; the others get
+            the layer's defaults.
+
+    Raises:
+        EquationError: the text is no set of equations, or `init` names no parameter or no known form.
+        ShapeError: the dimensions contradict each other.
+
+    Example:
+        >>> cell = Cell("h[t] = tanh(U @ x[t] + W @ h[t-1] + b)", name="elman")
+        >>> cell.inputs, cell.states, list(cell.parameters)
+        (('x',), ('h',), ['U', 'W', 'b'])
+        >>> print(cell.unicode())
+        hₜ = tanh(U xₜ + W hₜ₋₁ + b)
+    """
+
+    system: System
+    name: str
+    init: Mapping[str, str | float]
+
+    def __init__(
+        self, text: str, name: str = "cell", *, init: Mapping[str, str | float] | None = None
+    ):
+        self._set(read_system(text), name, init or {})
+
+    @classmethod
+    def from_system(cls, system: System, name: str = "cell") -> Cell:
+        """The cell of a system that was made otherwise, its sizes named as a text's would be."""
+        cell = cls.__new__(cls)
+        cell._set(canonical(system), name, {})
+        return cell
+
+    def _set(self, system: System, name: str, init: Mapping[str, str | float]) -> None:
+        self.system, self.name = system, name
+        for parameter, form in init.items():
+            _check_init(parameter, form, system)
+        self.init = MappingProxyType(dict(init))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The signals that no line defines, in order of first use."""
+        return self.system.inputs
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The signals that carry over to the next step, the output first."""
+        return self.system.states
+
+    @property
+    def output(self) -> str:
+        """The signal that is the result: what the last line defines."""
+        return self.system.output
+
+    @property
+    def parameters(self) -> dict[str, Shape]:
+        """The learned arrays with their shapes in named sizes."""
+        return self.system.parameters
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The named numbers, which a layer can override."""
+        return dict(self.system.constants)
+
+    def __str__(self) -> str:
+        return show(self.system)
+
+    def unicode(self) -> str:
+        """The equations as on a slide: `hₜ = tanh(U xₜ + W hₜ₋₁ + b)`; can be read back."""
+        return show(self.system, "unicode")
+
+    def latex(self) -> str:
+        """The equations as a LaTeX `aligned` block."""
+        return show(self.system, "latex")
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
+
+    def __repr__(self) -> str:
+        return f"Cell({str(self)!r}, name={self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and self.system == other.system
+
+    def __hash__(self) -> int:
+        return hash(self.system)
+
+    def __reduce__(self) -> tuple[Callable[..., Cell], tuple[str, str]]:
+        return partial(Cell, init=dict(self.init)), (str(self), self.name)
+
+    def backward(self) -> Cell:
+        """The back-propagation through time of this cell, as equations.
+
+        Raises:
+            StructureError: the cell runs over a tree.
+        """
+        self._need_chain("backward")
+        derived = share(simplify(backward(self.system).system))
+        return Cell.from_system(derived, f"{self.name}.backward")
+
+    def forward_mode(self) -> Cell:
+        """The tangents of this cell (its directional derivative), as equations.
+
+        Raises:
+            StructureError: the cell runs over a tree.
+        """
+        self._need_chain("forward_mode")
+        derived = share(simplify(tangent(self.system).system))
+        return Cell.from_system(derived, f"{self.name}.forward_mode")
+
+    def _need_chain(self, what: str) -> None:
+        if self.system.structure != "chain":
+            raise StructureError(
+                f"{what}() derives equations over a chain, but '{self.name}' runs over a tree"
+            )
+
+
+def _check_init(parameter: str, form: str | float, system: System) -> None:
+    """An initial value is for a parameter, and of a known form."""
+    if parameter not in system.parameters:
+        hint = nearest(parameter, system.parameters)
+        raise EquationError(f"init names '{parameter}', but no parameter has this name", hint=hint)
+    if isinstance(form, str) and not _INIT_FORM.fullmatch(form.strip()):
+        near = nearest(form.split("(")[0].strip(), _INIT_WORDS)
+        raise EquationError(
+            f"init of '{parameter}': unknown form '{form}'",
+            hint=f"Known are orthogonal, glorot, zeros, ones, uniform(low, high), normal(deviation)"
+            f" and a number. {near}".strip(),
+        )

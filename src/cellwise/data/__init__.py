@@ -1,0 +1,1 @@
+"""Readers of data files, vocabularies, and batches of like length."""

@@ -1,0 +1,77 @@
+"""Batches of examples of like length, in an order that a seed and an epoch fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Item = TypeVar("Item")
+
+POOL_BATCHES = 64
+"""Examples are sorted by length within pools of so many batches: enough for little padding, and
+still random.
+"""
+
+
+def plan_batches(
+    sizes: Sequence[int], batch_size: int, *, seed: int, epoch: int
+) -> list[list[int]]:
+    """The batches of one epoch: positions of examples, those of like length together.
+
+    The examples are shuffled, sorted by length within pools of 64 batches, cut into batches, and
+    the batches shuffled. Every example is in exactly one batch. The plan depends on the arguments
+    alone, so an interrupted epoch can be replayed.
+
+    Args:
+        sizes: the length of each example.
+        batch_size: examples in a batch; the last batch of a pool may hold fewer.
+        seed: the seed of the run.
+        epoch: the number of the epoch; each has its own order.
+    """
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+    order = torch.randperm(len(sizes), generator=generator).tolist()
+    pools = _cut(order, batch_size * POOL_BATCHES)
+    batches = [
+        batch for pool in pools for batch in _cut(sorted(pool, key=sizes.__getitem__), batch_size)
+    ]
+    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def plan_in_order(sizes: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Batches for evaluation: positions of all examples, the shortest first."""
+    return _cut(sorted(range(len(sizes)), key=sizes.__getitem__), batch_size)
+
+
+def pad(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
+    """Rows of numbers as one tensor, time first.
+
+    Returns:
+        int64 `[T, B]`, where T is the length of the longest row; shorter rows end in `filler`.
+    """
+    length = max((len(row) for row in rows), default=0)
+    padded = [[*row, *[filler] * (length - len(row))] for row in rows]
+    return torch.tensor(padded, dtype=torch.int64).reshape(len(rows), length).T.contiguous()
+
+
+def lengths_of(rows: Sequence[Sequence[int]]) -> Tensor:
+    """The lengths of rows, int64 `[B]`."""
+    return torch.tensor([len(row) for row in rows], dtype=torch.int64)
+
+
+def in_chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items in their order, each as soon as it is full; the last may hold fewer."""
+    chunk: list[Item] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _cut(items: list[int], size: int) -> list[list[int]]:
+    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -1,0 +1,231 @@
+"""What must hold of the lines together: every read has its definition, in order, without a cycle."""
+
+from __future__ import annotations
+
+from cellwise.equation.arrange import Layout
+from cellwise.equation.resolve import unknown_state
+from cellwise.equation.syntax import Line, Term, postorder, snippet
+from cellwise.errors import EquationError, Span, nearest
+
+CHAIN_INDICES = ("t", "t-1", "t+1")
+TREE_INDICES = ("n", "k", "n,k", "left", "right", "parent", "leaf")
+
+
+def check(layout: Layout) -> None:
+    """Check resolved lines.
+
+    Raises:
+        EquationError: a read of what is not defined, out of order, in a cycle, or at a wrong index.
+    """
+    for line in layout.values():
+        _indices(line, layout)
+    _names(layout)
+    for line in layout.values():
+        _states(line, layout)
+    _direction(layout)
+    _order(layout)
+    _initial(layout)
+
+
+def _reads(line: Line) -> list[Term]:
+    return [term for term in postorder(line.value) if term.kind == "read"]
+
+
+def _indices(line: Line, layout: Layout) -> None:
+    """Every read has an index that its place allows."""
+    stack: list[tuple[Term, str]] = [(line.value, "")]
+    while stack:
+        term, inside = stack.pop()
+        if term.kind in ("total", "first", "sum_children"):
+            _over(term, inside, line)
+            inside = term.kind
+        elif term.kind == "read":
+            _index(term, inside, line, layout)
+        stack.extend((a, inside) for a in term.arguments)
+
+
+def _over(term: Term, inside: str, line: Line) -> None:
+    if term.kind == "sum_children":
+        if line.index not in ("n",) or inside:
+            cause = "'for k in n' stands in a line that defines name[n], and not within another"
+            raise EquationError(cause, span=term.span)
+    elif line.index:
+        raise EquationError(
+            f"'{term}' is over all steps, but '{snippet(line.target)}' is one step",
+            span=term.span,
+            hint="A sum over all steps stands in a line without an index: d_W = sum(... for t).",
+        )
+    elif inside:
+        raise EquationError(f"'{term}' stands within another sum over the steps", span=term.span)
+
+
+def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
+    if line.index == "" and term.index == "":
+        return
+    chain = layout.structure == "chain"
+    known = CHAIN_INDICES if chain else TREE_INDICES
+    place = term.span
+    if term.index not in known:
+        raise _unknown_index(term, layout)
+    if line.index == "" and not inside:
+        hint = f"Write sum(... for t), or {term.name}[1] for the first step."
+        raise EquationError(f"'{term}' has no step in a line without an index", span=place, hint=hint)
+    if term.index in ("k", "n,k") and inside != "sum_children" and line.index != "n,k":
+        hint = f"Write sum({term.name}[{term.index}] for k in n)."
+        raise EquationError(f"'{term}' stands outside of a sum over the children", span=place, hint=hint)
+    if term.index == "leaf" and line.index != "leaf":
+        raise EquationError(f"'{term}' is read outside of a leaf's equation", span=place)
+    if line.index == "leaf" and term.index not in ("n", "leaf", "parent"):
+        raise EquationError(f"'{term}' is read in a leaf's equation, but a leaf has no child", span=place)
+
+
+def _unknown_index(term: Term, layout: Layout) -> EquationError:
+    chain = layout.structure == "chain"
+    mixed = term.index in (TREE_INDICES if chain else CHAIN_INDICES)
+    if mixed:
+        cause = f"'{term}' mixes steps [t] and nodes [n]"
+        hint = "A cell runs over a chain ([t], [t-1]) or over a tree ([n], [k]), not over both."
+        return EquationError(cause, span=term.span, hint=hint)
+    hint = "Known are [t] and [t-1]." if chain else "Known are [n], [k], [n,k], [left], [right], [parent]."
+    back = term.index.startswith("t-") and term.index[2:].isdigit()
+    if chain and back and term.index != "t-0":
+        hint += f" To look further back, carry a state: a line p[t] = {term.name}[t-1], then p[t-1]."
+    return EquationError(f"unknown index '[{term.index}]' of '{term.name}'", span=term.span, hint=hint)
+
+
+def _names(layout: Layout) -> None:
+    """No name is two things."""
+    signals = {term.name: term.span for line in layout.values() for term in _reads(line) if term.index}
+    signals.update({name: line.target for name, line in layout.defined.items()})
+    labelled: dict[tuple[str, bool], Span] = {}
+    for name, line in layout.constants.items():
+        if name in signals:
+            cause = f"'{name}' is a constant and a signal"
+            raise EquationError(cause, span=line.target, also=signals[name])
+    for line in layout.totals:
+        if line.name in signals or line.name in layout.constants:
+            cause = f"'{line.name}' is a total and a signal or constant"
+            raise EquationError(cause, span=line.target)
+    for line in (*layout.values(), *layout.initial.values()):
+        for term in postorder(line.value):
+            if term.kind == "parameter" and term.name in signals:
+                also = signals[term.name]
+                cause = f"the parameter '{term.name}' shares its name with a signal"
+                raise EquationError(cause, span=term.span, also=also)
+            if term.kind in ("parameter", "labelled"):
+                labelled[term.name, term.kind == "labelled"] = term.span
+    for name, is_labelled in labelled:
+        if is_labelled and (name, False) in labelled:
+            raise EquationError(
+                f"'{name}' is used with a label and without one",
+                span=labelled[name, True],
+                also=labelled[name, False],
+            )
+
+
+def _states(line: Line, layout: Layout) -> None:
+    """What is read at another step or node is defined at this one."""
+    defined = layout.defined
+    edges = {other.name for other in layout.steps if other.index == "n,k"}
+    for term in _reads(line):
+        if term.index in ("", "t", "n", "leaf") or term.name in layout.given:
+            if term.index == "n" and term.name in edges:
+                hint = f"Write sum({term.name}[n,k] for k in n)."
+                raise EquationError(f"'{term.name}' belongs to an edge", span=term.span, hint=hint)
+            continue
+        if term.index == "n,k":
+            if term.name not in edges:
+                cause = f"no line defines '{term.name}[n,k]'"
+                raise EquationError(cause, span=term.span, hint=nearest(term.name, edges))
+        elif term.name not in defined:
+            place = Span(term.span.text, term.span.start, term.span.start + len(term.name))
+            raise unknown_state(term.name, place, [*defined, *layout.given], term.index)
+
+
+def _direction(layout: Layout) -> None:
+    """States run from the first step to the last or back, not both."""
+    found: dict[str, Term] = {}
+    for line in layout.values():
+        for term in _reads(line):
+            if term.index in ("t-1", "t+1") and term.name not in layout.given:
+                found.setdefault(term.index, term)
+    if len(found) == 2:
+        raise EquationError(
+            f"'{found['t-1']}' and '{found['t+1']}' run in both directions of time",
+            span=found["t+1"].span,
+            also=found["t-1"].span,
+            hint="A cell reads [t-1]. Only derived equations read [t+1], and then never [t-1].",
+        )
+
+
+def _order(layout: Layout) -> None:
+    """Within a step, a line reads what earlier lines define."""
+    for lines in (layout.steps, layout.leaves):
+        position = {line.name: number for number, line in enumerate(lines)}
+        for number, line in enumerate(lines):
+            for term in _reads(line):
+                if term.index not in ("t", "n", "n,k", "leaf"):
+                    continue
+                other = position.get(term.name)
+                if other is not None and other >= number:
+                    raise _too_early(term, lines, number, other)
+
+
+def _too_early(term: Term, lines: list[Line], number: int, other: int) -> EquationError:
+    cycle = _cycle(lines, other, number)
+    here, there = lines[number], lines[other]
+    before = "k" if here.index != "t" else "t-1"
+    if cycle:
+        way = " -> ".join([*cycle, cycle[0]])
+        return EquationError(
+            f"a cycle within a step: {way}",
+            span=term.span,
+            also=None if other == number else there.target,
+            hint=f"One of them must be read at the step before, for example {term.name}[{before}].",
+        )
+    return EquationError(
+        f"'{term}' is read before its definition",
+        span=term.span,
+        also=there.target,
+        hint=f"Move the line of {snippet(there.target)} up, or read {term.name}[{before}].",
+    )
+
+
+def _cycle(lines: list[Line], start: int, goal: int) -> list[str]:
+    """The names on a way of reads within the step from one line to another, empty if there is none."""
+    position = {line.name: number for number, line in enumerate(lines)}
+    came: dict[int, int] = {start: start}
+    queue = [start]
+    for current in queue:
+        if current == goal:
+            way = [current]
+            while way[-1] != start:
+                way.append(came[way[-1]])
+            return [lines[number].name for number in reversed(way)][::-1]
+        for term in _reads(lines[current]):
+            following = position.get(term.name)
+            same = term.index in ("t", "n", "n,k", "leaf")
+            if following is not None and same and following not in came:
+                came[following] = current
+                queue.append(following)
+    return []
+
+
+def _initial(layout: Layout) -> None:
+    """`h[0]` is set for states only, from a parameter."""
+    carried = {t.name for line in layout.values() for t in _reads(line) if t.index in ("t-1", "t+1")}
+    for name, line in layout.initial.items():
+        if name not in carried or name not in layout.defined:
+            known = nearest(name, [n for n in layout.defined if n in carried and n != name])
+            reason = "no line reads it at [t-1]" if name in layout.defined else "no line defines it"
+            raise EquationError(
+                f"'{name}' is no state, so it has no initial value: {reason}",
+                span=line.target,
+                hint=known,
+            )
+        if line.value.kind != "parameter" and not (line.value.kind == "number" and line.value.value == 0):
+            raise EquationError(
+                f"an initial state is a parameter, but '{line.value}' is found",
+                span=line.value.span,
+                hint=f"Write {name}[0] = {name}_0. Without such a line it starts from zeros.",
+            )

@@ -1,0 +1,283 @@
+"""What is a scalar, a vector, a matrix: first which signals are scalars, then the rank of every term."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+
+from cellwise.equation.arrange import Layout
+from cellwise.equation.syntax import Line, Term, postorder
+from cellwise.errors import EquationError, ShapeError, Span
+from cellwise.graph.operations import OPERATIONS, RANKS
+
+UNKNOWN, SCALAR, ARRAY = 0, 1, 2
+"""How much is known of a term: the least fixpoint starts from nothing; an unknown signal is a vector."""
+
+ELEMENTWISE = {name for name, row in OPERATIONS.items() if row.kind == "elementwise"}
+_REDUCTIONS = {name for name, row in OPERATIONS.items() if row.kind == "reduction"}
+_OVER = {"total", "first", "sum_children"}
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "neg": "-", "matmul": "@"}
+
+Key = Term | str
+"""A parameter and a total by name, every other term by itself."""
+
+
+def levels(layout: Layout) -> dict[str, int]:
+    """For every defined signal and total, whether it is SCALAR or ARRAY."""
+    known = {line.name: UNKNOWN for line in layout.values()}
+    known.update(dict.fromkeys(layout.scalars, SCALAR))
+    readers: dict[str, list[Line]] = defaultdict(list)
+    for line in layout.values():
+        for term in postorder(line.value):
+            if term.kind == "read" and term.name in known:
+                readers[term.name].append(line)
+    queue = deque(layout.values())
+    while queue:
+        line = queue.popleft()
+        level = max(known[line.name], term_levels(line.value, known, layout)[line.value])
+        if level != known[line.name]:
+            known[line.name] = level
+            queue.extend(readers[line.name])
+    return {name: level or ARRAY for name, level in known.items()}
+
+
+def term_levels(root: Term, known: dict[str, int], layout: Layout) -> dict[Term, int]:
+    """The level of every term below `root`."""
+    found: dict[Term, int] = {}
+    for term in postorder(root):
+        if term.kind in ("number", "constant") or term.kind in _REDUCTIONS:
+            found[term] = SCALAR
+        elif term.kind in ("read", "parameter", "labelled"):
+            found[term] = known.get(term.name, ARRAY)
+        elif term.kind in ELEMENTWISE or term.kind in _OVER:
+            found[term] = max(found[a] for a in term.arguments)
+        else:
+            found[term] = ARRAY
+    return found
+
+
+class Ranks:
+    """The rank of every term, by joining what must be equal; a contradiction names both places."""
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self.names = levels(layout)
+        self._scalar: set[Term] = set()
+        self._parent: dict[Key, Key] = {}
+        self._rank: dict[Key, int] = {}
+        self._reason: dict[Key, Span] = {}
+        lines = layout.values()
+        for line in lines:
+            found = term_levels(line.value, self.names, layout)
+            self._scalar.update(term for term, level in found.items() if level == SCALAR)
+        for line in lines:
+            for term in postorder(line.value):
+                self._matrices(term)
+        for line in lines:
+            for term in postorder(line.value):
+                self._join(term)
+            self._line(line)
+        for name, line in layout.initial.items():
+            self._initial(name, line)
+
+    def of(self, term: Term) -> int:
+        """The rank of a term: 0 scalar, 1 vector, 2 matrix, 3 third-order."""
+        if term in self._scalar:
+            return 0
+        return self._rank.get(self._find(self._key(term)), 1)
+
+    def signal(self, name: str) -> int:
+        """The rank of a signal: 0 or 1."""
+        return 0 if self.names.get(name) == SCALAR else 1
+
+    def _key(self, term: Term) -> Key:
+        if term.kind in ("parameter", "labelled") or (term.kind == "read" and not term.index):
+            return term.name
+        return term
+
+    def _find(self, key: Key) -> Key:
+        root = key
+        while (above := self._parent.get(root)) is not None:
+            root = above
+        while key != root:
+            self._parent[key], key = root, self._parent[key]
+        return root
+
+    def _known(self, term: Term) -> int | None:
+        return 0 if term in self._scalar else self._rank.get(self._find(self._key(term)))
+
+    def _set(self, term: Term, rank: int, reason: Span) -> None:
+        root = self._find(self._key(term))
+        self._rank[root] = rank
+        self._reason.setdefault(root, reason)
+
+    def _matrices(self, term: Term) -> None:
+        """The sure signs of a matrix: left of `@`, transposed, first of `bilinear` or `permute`."""
+        rank = {"matmul": 2, "transpose": 2, "bilinear": 3, "permute": 3}.get(term.kind)
+        if rank is None:
+            return
+        first = term.arguments[0]
+        if first.kind in ("parameter", "labelled") and first not in self._scalar:
+            if self._known(first) is None:
+                self._set(first, rank, term.span)
+
+    def _join(self, term: Term) -> None:
+        kind, arguments = term.kind, term.arguments
+        if kind == "read" and term.index:
+            if term not in self._scalar:
+                self._set(term, 1, term.span)
+        elif kind in ELEMENTWISE or kind in _OVER or kind == "concat":
+            self._elementwise(term)
+        elif kind in _REDUCTIONS or kind in ("softmax", "norm", "is_largest", "outer"):
+            for argument in arguments:
+                self._need(term, argument, 1)
+            if kind not in _REDUCTIONS:
+                self._set(term, len(arguments), term.span)
+        elif kind == "matmul":
+            self._matmul(term)
+        elif kind == "transpose":
+            self._need(term, arguments[0], 2)
+            self._set(term, 2, term.span)
+        elif kind == "bilinear":
+            for argument, rank in zip(arguments, (3, 1, 1), strict=True):
+                self._need(term, argument, rank)
+            self._set(term, 1, term.span)
+        elif kind == "permute":
+            self._need(term, arguments[0], 3)
+            self._set(term, 3, term.span)
+        elif kind == "broadcast":
+            self._need(term, arguments[0], 0)
+        elif kind == "part":
+            self._elementwise(term)
+
+    def _elementwise(self, term: Term) -> None:
+        """All arguments that are no scalars have one rank, and it is the result's."""
+        if term.kind in ("concat", "part"):
+            for argument in term.arguments:
+                if argument in self._scalar:
+                    hint = f"Write broadcast({argument})." if term.kind == "concat" else ""
+                    cause = f"{_doing(term)} a scalar, '{argument}'"
+                    raise ShapeError(cause, span=argument.span, hint=hint)
+        arrays = [a for a in term.arguments if a not in self._scalar]
+        known = [a for a in arrays if self._known(a) is not None]
+        for argument in known[1:]:
+            if self._known(argument) != self._known(known[0]):
+                raise self._mixed(term, known[0], argument)
+        for argument in arrays:
+            self._unite(argument, term)
+
+    def _unite(self, first: Term, second: Term) -> None:
+        one, two = self._find(self._key(first)), self._find(self._key(second))
+        if one == two:
+            return
+        self._parent[two] = one
+        for table in (self._rank, self._reason):
+            if two in table:
+                value = table.pop(two)  # type: ignore[attr-defined]
+                table.setdefault(one, value)  # type: ignore[attr-defined]
+
+    def _matmul(self, term: Term) -> None:
+        left, right = term.arguments
+        rank = self._known(left)
+        if rank not in (None, 2):
+            raise self._left(term, left, right)
+        if rank is None:
+            self._set(left, 2, term.span)
+        found = self._known(right)
+        if found not in (None, 1, 2):
+            cause = f"a matrix cannot be multiplied with {RANKS[found or 0]}, '{right}'"
+            hint = f"Write {left} * {right}." if found == 0 else ""
+            raise ShapeError(cause, span=right.span, hint=hint)
+        self._unite(right, term)
+
+    def _need(self, term: Term, argument: Term, rank: int) -> None:
+        found = self._known(argument)
+        if found is None:
+            self._set(argument, rank, term.span)
+        elif found != rank:
+            name = "'.T'" if term.kind == "transpose" else f"'{term.name}'"
+            raise ShapeError(
+                f"{name} takes {RANKS[rank]}, but '{argument}' is {RANKS[found]}",
+                span=argument.span,
+                also=self._why(argument, term),
+            )
+
+    def _line(self, line: Line) -> None:
+        if not line.index:
+            self._total(line)
+        elif self.of(line.value) > 1:
+            raise ShapeError(
+                f"'{line.name}' is a vector, but its value is {RANKS[self.of(line.value)]}",
+                span=line.value.span,
+                also=self._why(line.value, line.value),
+            )
+        elif line.value not in self._scalar:
+            self._set(line.value, 1, line.span)
+
+    def _total(self, line: Line) -> None:
+        root = self._find(line.name)
+        value = self._known(line.value)
+        if value is not None and value and root not in self._rank:
+            self._rank[root] = value
+
+    def _initial(self, name: str, line: Line) -> None:
+        if line.value.kind != "parameter":
+            return
+        rank, parameter = self.signal(name), line.value
+        found = self._rank.get(self._find(parameter.name))
+        if found is None:
+            self._rank[self._find(parameter.name)] = rank
+        elif found != rank:
+            raise ShapeError(
+                f"'{name}' is {RANKS[rank]}, but its initial value '{parameter}' is {RANKS[found]}",
+                span=parameter.span,
+                also=self._reason.get(self._find(parameter.name)),
+            )
+
+    def _why(self, argument: Term, term: Term) -> Span | None:
+        """The place that made an argument what it is, unless it is the present one."""
+        reason = self._reason.get(self._find(self._key(argument)))
+        inside = reason is None or (
+            term.span.start <= reason.start and reason.end <= term.span.end
+        )
+        return None if inside else reason
+
+    def _mixed(self, term: Term, first: Term, second: Term) -> ShapeError:
+        ranks = self._known(first) or 0, self._known(second) or 0
+        matrix = first if ranks[0] > ranks[1] else second
+        vector = second if matrix is first else first
+        hint = f"'{matrix}' is {RANKS[max(ranks)]}, '{vector}' is {RANKS[min(ranks)]}."
+        if term.kind == "mul":
+            hint = f"'*' is element by element; the product with a matrix is {matrix} @ {vector}."
+        return ShapeError(
+            f"{_doing(term)} {RANKS[ranks[0]]} and {RANKS[ranks[1]]}",
+            span=term.span,
+            hint=hint,
+            also=self._why(matrix, term),
+        )
+
+    def _left(self, term: Term, left: Term, right: Term) -> EquationError | ShapeError:
+        rank = self._known(left) or 0
+        if term.name == "adjacent":
+            return EquationError(
+                f"an operator is missing between '{left}' and '{right}'",
+                span=term.span,
+                hint=f"'{left}' is {RANKS[rank]}; only a matrix may stand next to a vector.",
+            )
+        hint = f"Write {left} * {right} for the product element by element."
+        if right.kind == "parameter":
+            hint = f"The matrix stands on the left: {right} @ {left}."
+        elif rank == 1 and self._known(right) == 1:
+            hint = f"Write dot({left}, {right}) for the scalar product, {left} * {right} element by element."
+        return ShapeError(
+            f"the left of '@' must be a matrix, but '{left}' is {RANKS[rank]}",
+            span=left.span,
+            hint=hint,
+            also=self._why(left, term),
+        )
+
+
+def _doing(term: Term) -> str:
+    if term.kind == "concat":
+        return "'[...]' joins"
+    name = _SIGNS.get(term.kind, term.name or term.kind)
+    return f"'{name}' between"

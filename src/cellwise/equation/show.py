@@ -1,0 +1,131 @@
+"""From a system of equations back to text, Unicode and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cellwise.equation.latex import LATEX, latex_name
+from cellwise.equation.piece import plain_number
+from cellwise.equation.symbols import SYMBOLS, Context, Piece, Printer, Style, place
+from cellwise.graph.dimension import Dim
+from cellwise.graph.node import Node, walk
+from cellwise.graph.system import Equation, System
+
+
+def show(system: System, style: Style = "text") -> str:
+    """The equations of a system, one a line; text and Unicode can be read back.
+
+    Args:
+        system: what to print.
+        style: `text` (ASCII signs), `unicode`, or `latex` (an `aligned` block).
+    """
+    writer = _Writer(system, style)
+    if style == "latex":
+        rows = " \\\\\n".join(f"  {left} &= {right}" for left, right in writer.latex())
+        return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+    return "\n".join(writer.text())
+
+
+class _Writer(Context):
+    """Prints the lines of one system; knows a name for every size."""
+
+    def __init__(self, system: System, style: Style):
+        self.system, self.style = system, style
+        self.derived = bool(system.given)
+        self._sizes: dict[Dim, str] | None = None
+        self._table: dict[str, Printer] = LATEX if style == "latex" else SYMBOLS
+        self._done: dict[Node, Piece] = {}
+
+    def text(self) -> Iterator[str]:
+        """The lines of text or Unicode."""
+        system = self.system
+        for name, value in system.constants:
+            yield f"{name} = {self._signed(value)}"
+        yield from self._declarations()
+        for name, node in system.initial:
+            yield f"{place(name, '0', self.style)} = {self.value(node)}"
+        for line in system.lines():
+            words = f"{place(line.name, line.index, self.style)} = {self.value(line.value)}"
+            yield words + _comment(line)
+
+    def latex(self) -> Iterator[tuple[str, str]]:
+        """The left and right sides in LaTeX."""
+        system = self.system
+        for name, value in system.constants:
+            yield latex_name(name, "", derived=False), plain_number(value)
+        for name, node in system.initial:
+            state, start = latex_name(name, "0", derived=self.derived), self.value(node)
+            if state != start:  # h_0 = h_0 says nothing
+                yield state, start
+        for line in system.lines():
+            yield latex_name(line.name, line.index, derived=self.derived), self.value(line.value)
+
+    def value(self, node: Node) -> str:
+        """One expression."""
+        for inner in walk([node]):
+            if inner not in self._done:
+                arguments = tuple(self._done[a] for a in inner.arguments)
+                self._done[inner] = self._table[inner.operation](inner, arguments, self)
+        return str(self._done[node])
+
+    def size(self, dim: Dim) -> str:
+        """Names whose sizes add up to `dim`."""
+        if self._sizes is None:
+            self._sizes = _sized(self.system)
+        if dim in self._sizes:
+            return self._sizes[dim]
+        names = [self._sizes.get(Dim.of(n), n) for n, count in dim.terms for _ in range(count)]
+        return f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
+
+    def _signed(self, value: float) -> str:
+        words = plain_number(value)
+        return words.replace("-", "−") if self.style == "unicode" and value < 0 else words  # noqa: RUF001
+
+    def _declarations(self) -> Iterator[str]:
+        system = self.system
+        if system.given:
+            yield "given " + ", ".join(system.given)
+        scalars = _scalars(system)
+        if scalars:
+            yield "scalar " + ", ".join(scalars)
+        nodes = [line.name for line in system.equations if line.index != "n,k"]
+        if system.output != nodes[-1]:
+            yield f"output {system.output}"
+
+
+def _comment(line: Equation) -> str:
+    words = " ".join(line.comment.split())
+    return f"  # {words}" if words else ""
+
+
+def _scalars(system: System) -> list[str]:
+    """Scalars that the equations do not show to be such: inputs, given signals and parameters."""
+    found = [
+        name
+        for name in dict.fromkeys(name for name, _ in system.reads())
+        if name not in system.defined and not system.shape_of(name) and not _is_total(system, name)
+    ]
+    inside = {node for line in system.lines() for node in walk([line.value])}
+    for node in walk(system.roots()):
+        if node.operation == "parameter" and not node.shape and node in inside:
+            found.append(str(node.attributes[0]))
+    return found
+
+
+def _is_total(system: System, name: str) -> bool:
+    return any(line.name == name for line in system.totals)
+
+
+def _sized(system: System) -> dict[Dim, str]:
+    """For every size, a name that has it: a signal, else a parameter whose first axis it is."""
+    found: dict[Dim, str] = {}
+    for line in system.lines():
+        if line.index and line.value.shape:
+            found.setdefault(line.value.shape[0], line.name)
+    for (name, index), node in system.reads().items():
+        if node.shape and index:
+            found.setdefault(node.shape[0], name)
+    for name, shape in system.parameters.items():
+        if shape:
+            found.setdefault(shape[0], name)
+    return found

@@ -1,0 +1,1 @@
+"""What stands on top of the recurrent layers: attention, softmax, search."""

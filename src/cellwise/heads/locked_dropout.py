@@ -1,0 +1,28 @@
+"""Dropout whose mask is drawn once for a sequence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LockedDropout(nn.Module):
+    """Dropout with the same mask at every step of a sequence.
+
+    Each row of the batch has a mask of its own.
+
+    Source: Gal and Ghahramani 2016, "A theoretically grounded application of dropout in recurrent
+    neural networks", on the inputs of the layers (not on the recurrent connections).
+    """
+
+    def __init__(self, probability: float):
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: `[T, B, F]`, the same shape out; unchanged in eval mode."""
+        if not self.training or self.probability == 0:
+            return x
+        keep = 1 - self.probability
+        mask = torch.empty_like(x[:1]).bernoulli_(keep).div_(keep)
+        return x * mask

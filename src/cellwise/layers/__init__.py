@@ -1,0 +1,5 @@
+"""What a torch user sees: networks made of cells, as modules."""
+
+from cellwise.layers.recurrent import Recurrent
+
+__all__ = ["Recurrent"]

@@ -1,0 +1,97 @@
+"""One layer in one direction: the parameters of a cell, named as in its equations, and its fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cellwise.cell import Cell
+from cellwise.graph.system import System
+from cellwise.layers.initialise import reset
+from cellwise.passes.pipeline import Compiled, compile_system
+from cellwise.structures.batch import Levels
+from cellwise.structures.call import Arrays, bind
+from cellwise.structures.fold import fold
+
+
+@lru_cache(maxsize=256)
+def _compiled(system: System) -> Compiled:
+    """The programs of a system; learned initial states are the layer's affair, not the fold's."""
+    return compile_system(replace(system, initial=()))
+
+
+class Direction(nn.Module):
+    """The parameters of one layer in one direction, and the fold of the cell over rows.
+
+    Parameters are registered under the names of the equations, whatever these are: `W_z`, `b_f`, …
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        sizes: Mapping[str, int],
+        constants: Mapping[str, float],
+        backend: str,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ):
+        super().__init__()
+        self.cell, self.sizes, self.constants = cell, dict(sizes), dict(constants)
+        self.backend = backend
+        for name, shape in cell.system.parameters.items():
+            numbers = [size.evaluate(self.sizes) for size in shape]
+            tensor = nn.Parameter(torch.empty(numbers, device=device, dtype=dtype))
+            self._parameters[name] = tensor  # any name of an equation is a fine name here
+        self._bind()
+
+    def _bind(self) -> None:
+        compiled = _compiled(self.cell.system)
+        self._key = bind(compiled, self.sizes, self.constants, self.backend)
+        self._used = list(compiled.forward.system.parameters)
+        self._learned = {state: str(node.attributes[0]) for state, node in self.cell.system.initial}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Come back from a copy or another process: bind the cell there too."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._bind()
+
+    def weight(self, name: str) -> Tensor:
+        """A parameter by its name in the equations."""
+        tensor = self._parameters[name]
+        assert tensor is not None
+        return tensor
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew."""
+        own = {name: self.weight(name) for name in self.cell.system.parameters}
+        reset(own, self.cell.system, self.cell.init)
+
+    def state_size(self, name: str) -> int:
+        """The size of a state; 1 for a scalar."""
+        shape = self.cell.system.shape_of(name)
+        return shape[0].evaluate(self.sizes) if shape else 1
+
+    def initial(self, rows: Tensor, n_sequences: int) -> list[Tensor]:
+        """The states before the first step, [B, ·]: learned ones repeated, others zeros."""
+        states = []
+        for name in self.cell.states:
+            if name in self._learned:
+                states.append(self.weight(self._learned[name]).expand(n_sequences, -1))
+            else:
+                states.append(rows.new_zeros(n_sequences, self.state_size(name)))
+        return states
+
+    def forward(
+        self, rows: Tensor, states: list[Tensor], levels: Levels
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states."""
+        scalar = [not self.cell.system.shape_of(name) for name in self.cell.states]
+        edges = [s.squeeze(-1) if flat else s for s, flat in zip(states, scalar, strict=True)]
+        arrays = Arrays([rows], edges, [self.weight(name) for name in self._used])
+        y, last = fold(self._key, arrays, levels.sizes)
+        return y, [s.unsqueeze(-1) if flat else s for s, flat in zip(last, scalar, strict=True)]

@@ -1,0 +1,148 @@
+"""The forms that a batch of sequences can come in; what comes in goes out in kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from cellwise.errors import ShapeError, StructureError
+from cellwise.structures.batch import (
+    Levels,
+    checked_lengths,
+    even_levels,
+    jagged_of_rows,
+    padded_of_rows,
+    ragged_levels,
+    rows_of_jagged,
+    rows_of_padded,
+)
+
+Sequences = Tensor | PackedSequence
+
+
+class Form(Protocol):
+    """A batch taken apart: its `rows` [R, ·] and `levels`, and the way back."""
+
+    rows: Tensor
+    levels: Levels
+    unbatched: bool
+
+    def restore(self, rows: Tensor) -> Sequences:
+        """Rows [R, ·] in the form that the batch came in."""
+
+
+@dataclass
+class Padded:
+    """[T, B, ·], [B, T, ·] or unbatched [T, ·]."""
+
+    rows: Tensor
+    levels: Levels
+    lengths: Tensor | None
+    n_steps: int
+    batch_first: bool
+    unbatched: bool
+
+    def restore(self, rows: Tensor) -> Tensor:
+        """The padded tensor; padding is zero."""
+        y = padded_of_rows(rows, self.levels, self.lengths, self.n_steps)
+        if self.unbatched:
+            return y[:, 0]
+        return y.transpose(0, 1) if self.batch_first else y
+
+
+@dataclass
+class Packed:
+    """A PackedSequence: its data are rows already."""
+
+    rows: Tensor
+    levels: Levels
+    source: PackedSequence
+    unbatched: bool = False
+
+    def restore(self, rows: Tensor) -> PackedSequence:
+        """A PackedSequence of the same lengths and order."""
+        given = self.source
+        return PackedSequence(rows, given.batch_sizes, given.sorted_indices, given.unsorted_indices)
+
+
+@dataclass
+class Jagged:
+    """A nested tensor of layout torch.jagged, [B, *, ·]."""
+
+    rows: Tensor
+    levels: Levels
+    offsets: Tensor
+    unbatched: bool = False
+
+    def restore(self, rows: Tensor) -> Tensor:
+        """A nested tensor with the same offsets."""
+        values = jagged_of_rows(rows, self.offsets, self.levels)
+        return torch.nested.nested_tensor_from_jagged(values, offsets=self.offsets)
+
+
+def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_first: bool) -> Form:
+    """The rows of a batch in whatever form it comes.
+
+    Raises:
+        ShapeError: the tensor's shape is none of the accepted ones.
+        StructureError: lengths are given that are not whole numbers from 0 to T, one a sequence.
+    """
+    if isinstance(x, PackedSequence):
+        _no_lengths(lengths, "a PackedSequence")
+        _check_features(x.data, input_size, "PackedSequence data [N, I]", 2)
+        sizes, order = x.batch_sizes, x.sorted_indices
+        n_sequences = int(sizes[0]) if len(sizes) else 0
+        return Packed(x.data, Levels(sizes, n_sequences, len(x.data), order), x)
+    if x.is_nested:
+        _no_lengths(lengths, "a nested tensor")
+        return _take_jagged(x, input_size)
+    return _take_padded(x, lengths, input_size, batch_first=batch_first)
+
+
+def _take_jagged(x: Tensor, input_size: int) -> Jagged:
+    if x.layout != torch.jagged:
+        raise StructureError("a nested tensor must have layout=torch.jagged")
+    values, offsets = x.values(), cast(Any, x).offsets()
+    _check_features(values, input_size, "nested tensor values [N, I]", 2)
+    lengths = offsets.diff()
+    levels = ragged_levels(lengths, len(values), int(lengths.max()) if len(lengths) else 0)
+    return Jagged(rows_of_jagged(values, offsets, levels), levels, offsets)
+
+
+def _take_padded(
+    x: Tensor, lengths: Tensor | None, input_size: int, *, batch_first: bool
+) -> Padded:
+    wanted = "[B, T, I]" if batch_first else "[T, B, I]"
+    if x.dim() not in (2, 3):
+        raise ShapeError(
+            f"x must be {wanted}, or [T, I] without a batch, but has shape {list(x.shape)}"
+        )
+    unbatched = x.dim() == 2
+    _check_features(x, input_size, "[T, I]" if unbatched else wanted, x.dim())
+    if unbatched:
+        x = x.unsqueeze(1)
+        lengths = lengths.reshape(1) if lengths is not None and lengths.dim() == 0 else lengths
+    elif batch_first:
+        x = x.transpose(0, 1)
+    n_steps, n_sequences = x.shape[0], x.shape[1]
+    if lengths is None:
+        levels = even_levels(n_steps, n_sequences, torch.device("cpu"))
+    else:
+        lengths = checked_lengths(lengths.to(x.device), n_steps, n_sequences)
+        levels = ragged_levels(lengths, n_steps * n_sequences, n_steps)
+    rows = rows_of_padded(x, levels)
+    return Padded(rows, levels, lengths, n_steps, batch_first, unbatched)
+
+
+def _no_lengths(lengths: Tensor | None, what: str) -> None:
+    if lengths is not None:
+        raise StructureError(f"{what} has its lengths in itself: leave lengths=None")
+
+
+def _check_features(x: Tensor, input_size: int, wanted: str, rank: int) -> None:
+    if x.dim() != rank or x.shape[-1] != input_size:
+        raise ShapeError(f"x must be {wanted} with I = {input_size}, but has shape {list(x.shape)}")

@@ -1,0 +1,332 @@
+"""`Recurrent`: a cell folded over sequences, as a torch module."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cellwise.backends import BACKENDS
+from cellwise.cell import Cell
+from cellwise.cells import get
+from cellwise.cells import names as zoo_names
+from cellwise.errors import ConfigError, EquationError, ShapeError, StructureError, nearest
+from cellwise.layers.direction import Direction
+from cellwise.layers.forms import Form, Sequences, take_apart
+from cellwise.layers.from_torch import translate
+from cellwise.layers.report import BackendReport, report
+from cellwise.layers.sizes import resolve_sizes
+
+BackendName = Literal["auto", "reference"]
+
+
+class Recurrent(nn.Module):
+    """A recurrent network: a cell folded over sequences, in layers and directions.
+
+    Used like `torch.nn.LSTM`, with any cell. Weights carry the names of the equations:
+    `layer0.W_z`, `layer0.reverse.W_z`.
+
+    Args:
+        cell: a `Cell`, the name of one in the zoo, or the text of its equations.
+        input_size: I, the size of the input vectors.
+        hidden_size: H, the size of the cell's output.
+        num_layers: how many layers, each reading the outputs of the one before.
+        bidirectional: a second cell reads each sequence from its end; outputs are joined, [·, 2 H].
+        dropout: the share of a layer's outputs that is set to zero on the way to the next layer
+            while training, the same ones at every step of a sequence (Gal and Ghahramani 2016).
+        batch_first: x and y are [B, T, ·] rather than [T, B, ·].
+        sizes: sizes of further signals, by name: `{"m": 64}`. What nothing determines is
+            `hidden_size`.
+        constants: other values for the cell's constants.
+        backend: "auto", or the name of a back end; `backend_report()` says what serves.
+        device: where the parameters live.
+        dtype: of the parameters.
+
+    Raises:
+        EquationError: the text is not a cell, or the cell has no input or more than one.
+        ShapeError: the sizes contradict the equations.
+        ConfigError: an argument is not accepted.
+
+    Example:
+        >>> import torch, cellwise as cw
+        >>> layer = cw.Recurrent("h[t] = tanh(U @ x[t] + W @ h[t-1] + b)", 3, 5)
+        >>> y, state = layer(torch.zeros(7, 2, 3), lengths=torch.tensor([7, 4]))
+        >>> y.shape, state.h.shape
+        (torch.Size([7, 2, 5]), torch.Size([1, 2, 5]))
+    """
+
+    def __init__(  # noqa: PLR0913 - the arguments of torch.nn.LSTM and a few
+        self,
+        cell: Cell | str,
+        input_size: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        batch_first: bool = False,
+        sizes: Mapping[str, int] | None = None,
+        constants: Mapping[str, float] | None = None,
+        backend: BackendName = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        super().__init__()
+        self.cell = _as_cell(cell)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bidirectional = num_layers, bidirectional
+        self.dropout, self.batch_first = float(dropout), batch_first
+        self.sizes, self.constants = dict(sizes or {}), dict(constants or {})
+        self.backend = backend
+        self._check()
+        for layer in range(num_layers):
+            incoming = input_size if layer == 0 else hidden_size * self.num_directions
+            self.add_module(f"layer{layer}", self._layer(layer, incoming, device, dtype))
+        self.reset_parameters()
+
+    def _layer(
+        self,
+        layer: int,
+        input_size: int,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> Direction:
+        try:
+            sizes = resolve_sizes(
+                self.cell.system,
+                input_size=input_size,
+                hidden_size=self.hidden_size,
+                sizes=self.sizes,
+            )
+        except ShapeError as error:
+            if layer == 0:
+                raise
+            cause = f"layer {layer}, which reads {input_size} values of the layer before: "
+            raise ShapeError(cause + error.cause, span=error.span, hint=error.hint) from None
+        values = {**self.cell.constants, **self.constants}
+        module = Direction(self.cell, sizes, values, self._serving, device, dtype)
+        if self.bidirectional:
+            module.add_module(
+                "reverse", Direction(self.cell, sizes, values, self._serving, device, dtype)
+            )
+        return module
+
+    def _check(self) -> None:
+        for name in ("input_size", "hidden_size", "num_layers"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        accepted = ["auto", *BACKENDS]
+        if self.backend not in accepted:
+            hint = nearest(str(self.backend), accepted) or f"Accepted are {', '.join(accepted)}."
+            raise ConfigError(f"unknown back end {self.backend!r}. {hint}")
+        for name in self.constants:
+            if name not in self.cell.constants:
+                known = ", ".join(self.cell.constants) or "none"
+                hint = nearest(name, self.cell.constants) or f"Its constants: {known}."
+                raise ConfigError(f"the cell '{self.cell.name}' has no constant '{name}'. {hint}")
+        _check_inputs(self.cell)
+
+    @property
+    def num_directions(self) -> int:
+        """1, or 2 if bidirectional."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def _directions(self) -> list[Direction]:
+        """All directions of all layers, as the states' first dimension has them."""
+        found = []
+        for layer in range(self.num_layers):
+            forward = self.get_submodule(f"layer{layer}")
+            assert isinstance(forward, Direction)
+            found.append(forward)
+            if self.bidirectional:
+                backward = forward.get_submodule("reverse")
+                assert isinstance(backward, Direction)
+                found.append(backward)
+        return found
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew: as the cell says, else as its equations suggest."""
+        for direction in self._directions:
+            direction.reset_parameters()
+
+    def forward(
+        self,
+        x: Sequences,
+        state: Sequence[Tensor] | Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Sequences, Any]:
+        """Run the network over a batch of sequences.
+
+        Args:
+            x: [T, B, I], or [B, T, I] with `batch_first`, or [T, I], or a PackedSequence, or a
+                jagged nested tensor [B, *, I].
+            state: the states before the first step, as a call returns them; None: zeros, or
+                learned.
+            lengths: int64 [B], the steps of each sequence, from 0 to T; None: all T. What lies
+                beyond is never read.
+
+        Returns:
+            y in the form of x, with H (bidirectional: 2 H) features, zeros beyond the lengths; and
+            the last states, a named tuple, each [num_layers · directions, B, ·], the output first.
+
+        Raises:
+            ShapeError: x or a state has the wrong shape.
+            StructureError: the lengths are none.
+        """
+        form = take_apart(x, lengths, input_size=self.input_size, batch_first=self.batch_first)
+        rows, levels = self._cast(form.rows), form.levels
+        states = self._take_states(state, form, rows)
+        last: list[list[Tensor]] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout and self.training:
+                rows = rows * self._mask(rows, form)
+            outputs = []
+            for way in range(self.num_directions):
+                at = layer * self.num_directions + way
+                source = levels.reversed(rows) if way else rows
+                y, ends = self._directions[at](source, states[at], levels)
+                outputs.append(levels.reversed(y) if way else y)
+                last.append(ends)
+            rows = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+        return form.restore(rows), self._give_states(last, form)
+
+    @property
+    def _serving(self) -> str:
+        return "reference" if self.backend == "auto" else self.backend
+
+    def _cast(self, rows: Tensor) -> Tensor:
+        weight = next(self.parameters(), None)
+        if weight is None or rows.dtype == weight.dtype:
+            return rows
+        if torch.is_autocast_enabled(rows.device.type):
+            return rows.to(weight.dtype)
+        raise ShapeError(f"x is {rows.dtype}, but the layer's parameters are {weight.dtype}")
+
+    def _mask(self, rows: Tensor, form: Form) -> Tensor:
+        """One mask a sequence, the same at every step: [R, ·]."""
+        kept = rows.new_empty(form.levels.n_sequences, rows.shape[-1])
+        kept = kept.bernoulli_(1 - self.dropout) / (1 - self.dropout)
+        return kept[form.levels.place]
+
+    def _take_states(
+        self, state: Sequence[Tensor] | Tensor | None, form: Form, rows: Tensor
+    ) -> list[list[Tensor]]:
+        """For every direction its initial states [B, ·], in the order of the places."""
+        n_sequences = form.levels.n_sequences
+        if state is None:
+            return [d.initial(rows, n_sequences) for d in self._directions]
+        given = [state] if isinstance(state, Tensor) else list(state)
+        names = self.cell.states
+        if len(given) != len(names):
+            raise ShapeError(
+                f"state must hold {len(names)} tensors ({', '.join(names)}), but holds {len(given)}"
+            )
+        whole = [self._checked_state(n, s, form) for n, s in zip(names, given, strict=True)]
+        return [
+            [form.levels.sorted(s[at].to(rows.dtype)) for s in whole]
+            for at in range(len(self._directions))
+        ]
+
+    def _checked_state(self, name: str, state: Tensor, form: Form) -> Tensor:
+        size = self._directions[0].state_size(name)
+        wanted = [len(self._directions), form.levels.n_sequences, size]
+        if form.unbatched:
+            del wanted[1]
+        if list(state.shape) != wanted:
+            raise ShapeError(f"state.{name} must have shape {wanted}, but has {list(state.shape)}")
+        return state.unsqueeze(1) if form.unbatched else state
+
+    def _give_states(self, last: list[list[Tensor]], form: Form) -> Any:
+        whole = []
+        for k in range(len(self.cell.states)):
+            stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
+            whole.append(stacked[:, 0] if form.unbatched else stacked)
+        return _state_type(self.cell)(*whole)
+
+    def backend_report(self) -> BackendReport:
+        """Which back end serves forward, backward, double backward, jvp and vmap, and why."""
+        if self.backend == "auto":
+            return report(self._serving, "auto: the only back end there is for this cell")
+        return report(self._serving, f"backend={self.backend!r} was asked for")
+
+    @classmethod
+    def from_torch(cls, module: nn.LSTM | nn.GRU | nn.RNN) -> Recurrent:
+        """The same network as a torch module, with its weights: layers, directions, projections.
+
+        Outputs and gradients equal torch's up to rounding. torch's two biases become one where they
+        are only ever added. Dropout is taken over as a number; torch draws a mask at every step, we
+        one a sequence.
+
+        Raises:
+            ConfigError: the module is none of the three.
+        """
+        found = translate(module)
+        layer = cls(found.cell, found.input_size, found.hidden_size, **found.options)
+        with torch.no_grad():
+            for direction, weights in zip(layer._directions, found.weights, strict=True):
+                for name, value in weights.items():
+                    direction.weight(name).copy_(value)
+        return layer.train(module.training)
+
+    def extra_repr(self) -> str:
+        """What print(layer) shows."""
+        text = f"{self.cell.name!r}, {self.input_size}, {self.hidden_size}"
+        for name in ("num_layers", "bidirectional", "dropout", "batch_first", "sizes", "constants"):
+            value = getattr(self, name)
+            if value and not (name == "num_layers" and value == 1):
+                text += f", {name}={value}"
+        return text
+
+
+def _as_cell(cell: Cell | str) -> Cell:
+    if isinstance(cell, Cell):
+        return cell
+    if not isinstance(cell, str):
+        raise ConfigError(f"cell must be a Cell, a zoo name or a text, not {type(cell).__name__}")
+    if "=" in cell or not cell.strip():
+        return Cell(cell)
+    if cell not in zoo_names() and "\n" in cell:
+        return Cell(cell)
+    return get(cell)
+
+
+def _check_inputs(cell: Cell) -> None:
+    """A layer feeds one input; every other name that is only read is one that nobody feeds."""
+    if cell.system.structure == "tree":
+        raise StructureError(f"the cell '{cell.name}' is over trees, but Recurrent folds sequences")
+    if cell.system.reverse or cell.system.given:
+        raise StructureError(f"the cell '{cell.name}' is a derived one; Recurrent folds forward")
+    if not cell.inputs:
+        raise EquationError(
+            f"the cell '{cell.name}' reads no input", hint="Read one, such as x[t], in some line."
+        )
+    if len(cell.inputs) == 1:
+        return
+    fed = "x" if "x" in cell.inputs else cell.inputs[0]
+    name = next(n for n in cell.inputs if n != fed)
+    node = next(node for (n, _), node in cell.system.reads().items() if n == name)
+    known = [*cell.system.defined, fed]
+    hint = nearest(name, known) or f"Define {name}[t] in a line, or join it to {fed}[t] outside."
+    raise EquationError(
+        f"nobody feeds '{name}': a layer feeds one input, '{fed}'",
+        span=cell.system.spans.get(node),
+        hint=hint,
+    )
+
+
+_types: dict[tuple[str, ...], Any] = {}
+
+
+def _state_type(cell: Cell) -> Any:
+    """The named tuple of a cell's states, one class for each set of names."""
+    names = tuple(cell.states)
+    if names not in _types:
+        _types[names] = namedtuple("State", names, rename=True)
+    return _types[names]

@@ -1,0 +1,21 @@
+"""Cross-entropy: how many nats a model needs to say what is right."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def cross_entropy(scores: Tensor, right: Tensor, *, ignore: int) -> Tensor:
+    """The summed cross-entropy, in nats, of the right symbols.
+
+    Args:
+        scores: `[..., V]`, logits.
+        right: int64 `[...]`; places that hold `ignore` do not count.
+        ignore: the number of padding.
+
+    Returns:
+        A scalar tensor.
+    """
+    return nn.functional.cross_entropy(
+        scores.flatten(0, -2), right.flatten(), ignore_index=ignore, reduction="sum"
+    )

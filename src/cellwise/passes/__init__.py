@@ -1,0 +1,1 @@
+"""Transformations of systems, from what was derived to what back ends run."""

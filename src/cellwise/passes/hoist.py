@@ -1,0 +1,98 @@
+"""Hoist: products that no state reaches leave the loop over the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cellwise.autodiff.derivative import names_of
+from cellwise.graph.build import add, neg, remake, sub
+from cellwise.graph.node import Node, walk
+from cellwise.graph.system import System
+from cellwise.graph.transform import rewrite_system
+from cellwise.passes.sections import bound_names, is_bound
+from cellwise.passes.share import PRODUCTS, name_nodes
+
+Term = tuple[bool, Node]
+"""A term of a sum, and whether it is subtracted."""
+
+
+def hoist(system: System) -> System:
+    """The system with products of inputs as equations of their own.
+
+    `sigmoid(U @ x[t] + W @ h[t-1] + b)` becomes `sigmoid(z_1[t] + W @ h[t-1])` with
+    `z_1[t] = U @ x[t] + b`: what is the same at all steps, such as b, goes along.
+    """
+    if system.structure == "tree":
+        return system
+    system = _gather(system)
+    bound, names = bound_names(system), names_of(system)
+    found: dict[Node, str] = {}
+    for line in system.equations:
+        if line.name in bound:
+            for node in _free_parts(line.value, system, bound):
+                if node not in found:
+                    found[node] = names.numbered(line.name)
+    named = name_nodes(system, found)
+    return _first(named, set(found.values()))
+
+
+def _first(system: System, names: set[str]) -> System:
+    """Free equations stand ahead of all others: their order among themselves stays."""
+    bound = bound_names(system)
+    lines = sorted(system.equations, key=lambda line: line.name in bound)
+    return replace(system, equations=tuple(lines))
+
+
+def _free_parts(value: Node, system: System, bound: set[str]) -> list[Node]:
+    """The largest parts of an expression that depend on no state and hold a product."""
+    parts, stack = [], [value]
+    while stack:
+        node = stack.pop()
+        if not node.varies or not node.arguments:
+            continue
+        if is_bound(node, system, bound) or len(node.shape) > 1:
+            stack.extend(reversed(node.arguments))
+        elif _has_product(node):
+            parts.append(node)
+    return parts
+
+
+def _has_product(node: Node) -> bool:
+    return any(n.operation in PRODUCTS and n.varies for n in walk([node]))
+
+
+def _gather(system: System) -> System:
+    """Sums with a product that depends on no state, rewritten so that what depends on none comes first."""
+    bound = bound_names(system)
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        whole = remake(node, arguments)
+        return _sorted_sum(whole, system, bound) if whole.operation in ("add", "sub") else whole
+
+    return rewrite_system(system, step)
+
+
+def _sorted_sum(whole: Node, system: System, bound: set[str]) -> Node:
+    terms = list(_terms(whole, False))
+    free = [term for term in terms if not is_bound(term[1], system, bound)]
+    rest = [term for term in terms if term not in free]
+    if not rest or not any(_has_product(node) for _, node in free):
+        return whole
+    return add(_sum(free), _sum(rest))
+
+
+def _terms(node: Node, minus: bool) -> Iterator[Term]:
+    if node.operation in ("add", "sub") and node.varies:
+        yield from _terms(node.arguments[0], minus)
+        yield from _terms(node.arguments[1], minus != (node.operation == "sub"))
+    else:
+        yield minus, node
+
+
+def _sum(terms: list[Term]) -> Node:
+    plus = [node for minus, node in terms if not minus]
+    less = [node for minus, node in terms if minus]
+    if not plus:
+        return neg(add(*less))
+    return sub(add(*plus), add(*less)) if less else add(*plus)

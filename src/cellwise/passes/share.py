@@ -1,0 +1,151 @@
+"""Share: what is computed more than once becomes an equation with a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from cellwise.autodiff.derivative import Names, names_of
+from cellwise.graph.build import read, remake
+from cellwise.graph.node import Node, walk
+from cellwise.graph.operations import OPERATIONS
+from cellwise.graph.system import Equation, System
+from cellwise.graph.verify import OVER_STEPS
+
+PRODUCTS = ("matmul", "bilinear")
+
+
+def share(system: System) -> System:
+    """The system with a name for every expression that it uses more than once.
+
+    An expression that is an equation's value already is read by that equation's name, and that equation
+    moves up if need be. Cheap ones (a single element-by-element operation) stay where they are, as does
+    what only looks at given signals without a product.
+    """
+    if system.structure == "tree":
+        return system
+    names = _line_names(system)
+    wanted = [node for node in _repeated(system) if node not in names and _worthwhile(node, system)]
+    return name_nodes(system, {**names, **{node: "" for node in wanted}})
+
+
+def name_nodes(system: System, names: dict[Node, str]) -> System:
+    """The system with an equation for each node of `names`, ahead of its first use.
+
+    Args:
+        system: over a chain.
+        names: an equation's value maps to that equation's name; another node to a name that is free, or
+            to an empty one, which is then made up from what the node reads.
+    """
+    namer = _Namer(system, names, names_of(system))
+    for line in system.equations:
+        namer.emit(line)
+    totals = tuple(replace(line, value=namer.renew_total(line)) for line in system.totals)
+    return replace(system, equations=tuple(namer.lines), totals=totals)
+
+
+def _line_names(system: System) -> dict[Node, str]:
+    names: dict[Node, str] = {}
+    for line in system.equations:
+        if line.value.varies and line.value.arguments:
+            names.setdefault(line.value, line.name)
+    return names
+
+
+def _repeated(system: System) -> list[Node]:
+    """The nodes that several places use, arguments before what uses them."""
+    roots = [line.value for line in (*system.equations, *system.totals)]
+    uses = Counter(dict.fromkeys(roots, 0))
+    uses.update(line.value for line in system.equations)
+    order = list(walk(roots))
+    for node in order:
+        uses.update(set(node.arguments))
+    return [node for node in order if uses[node] > 1]
+
+
+def _worthwhile(node: Node, system: System) -> bool:
+    if not node.varies or len(node.shape) > 1 or not node.arguments:
+        return False
+    inner = [n for n in walk([node]) if n.arguments and n.varies]
+    product = any(n.operation in PRODUCTS for n in inner)
+    if not product and {str(n.attributes[0]) for n in reads_of(node)} <= {*system.given}:
+        return False
+    cheap = len(inner) == 1 and OPERATIONS[node.operation].kind == "elementwise"
+    return not (cheap and len(node.arguments) > 1 or node.operation in ("neg", "broadcast", "part"))
+
+
+def reads_of(node: Node) -> list[Node]:
+    """The reads below a node, in order of first use."""
+    return [inner for inner in walk([node]) if inner.operation == "read"]
+
+
+@dataclass
+class _Namer:
+    system: System
+    names: dict[Node, str]
+    fresh: Names
+    lines: list[Equation] = field(default_factory=list)
+    memo: dict[Node, Node] = field(default_factory=dict)
+    emitted: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.by_name = {line.name: line for line in self.system.equations}
+
+    def emit(self, line: Equation) -> None:
+        """Add a line, and the named nodes that it uses ahead of it."""
+        if line.name in self.emitted:
+            return
+        self.emitted.add(line.name)
+        if self.names.get(line.value) == line.name:
+            self._renew(line.value.arguments, line.name)
+            value = remake(line.value, [self.memo[a] for a in line.value.arguments])
+            self.memo[line.value] = read(line.name, line.index, value.shape)
+        else:
+            (value,) = self._renew([line.value], line.name)
+        self.lines.append(replace(line, value=value))
+
+    def renew_total(self, line: Equation) -> Node:
+        """A total's value; what it holds over the steps is named, the sum itself is not."""
+        return self._renew([line.value], line.name)[0]
+
+    def _renew(self, roots: Iterable[Node], user: str) -> list[Node]:
+        roots = list(roots)
+        for node in walk(roots):
+            if node in self.memo:
+                continue
+            value = remake(node, [self.memo[a] for a in node.arguments])
+            name = self.names.get(node)
+            if name is not None and node.operation not in OVER_STEPS:
+                if name in self.by_name:
+                    self.emit(self.by_name[name])
+                    continue
+                name = name or self._make_up(value, user)
+                self.lines.append(Equation(name, "t", value))
+                value = read(name, "t", value.shape)
+            self.memo[node] = value
+        return [self.memo[node] for node in roots]
+
+    def _make_up(self, value: Node, user: str) -> str:
+        """A name for an expression: after the cotangent that it reads, else after its user.
+
+        `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a product
+        inside it takes.
+        """
+        for node in reads_of(value):
+            name = str(node.attributes[0])
+            if name.startswith("d_") and node.attributes[1] == "t" and name in self.emitted_names():
+                kind = "in" if value.operation in PRODUCTS else "pre"
+                return self.fresh.fresh_or_numbered(f"d_{kind}_{_stem(name)}")
+        return self.fresh.numbered(user)
+
+    def emitted_names(self) -> set[str]:
+        """The names that lines define so far."""
+        return {line.name for line in self.lines}
+
+
+def _stem(name: str) -> str:
+    for prefix in ("d_pre_", "d_in_", "d_"):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name

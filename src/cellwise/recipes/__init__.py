@@ -1,0 +1,1 @@
+"""Ready configurations (`*.toml`) that `cellwise train NAME` finds by name."""

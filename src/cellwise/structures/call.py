@@ -1,0 +1,155 @@
+"""One fold: a bound cell, its arrays, and the names that give them their places."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cellwise.backends import BACKENDS
+from cellwise.backends.base import Bound, Feed, Swept
+from cellwise.backends.schedule import Schedule, levels
+from cellwise.errors import BackendError
+from cellwise.graph.dimension import Shape
+from cellwise.passes.pipeline import Compiled
+
+_bound: dict[str, Bound] = {}
+
+
+def bind(
+    compiled: Compiled, sizes: Mapping[str, int], constants: Mapping[str, float], backend: str
+) -> str:
+    """Make a compiled cell known under a key that names its content and back end."""
+    bound = Bound(compiled, tuple(sorted(sizes.items())), tuple(sorted(constants.items())), backend)
+    content = repr((compiled.forward.system, bound.sizes, bound.constants, backend))
+    key = hashlib.sha256(content.encode()).hexdigest()[:32]
+    _bound.setdefault(key, bound)
+    return key
+
+
+def bound_of(key: str) -> Bound:
+    """What was bound under a key.
+
+    Raises:
+        BackendError: nothing was, in this process.
+    """
+    if key not in _bound:
+        raise BackendError(f"no cell is bound as {key}: build its layer in this process first")
+    return _bound[key]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The tensors of a fold: `inputs`, `edges` (initial states), `parameters`, in the cell's order.
+
+    inputs: [R, ·] each, of which the schedule's live rows come first; edges: [B, ·]; parameters as
+    named.
+    """
+
+    inputs: list[Tensor]
+    edges: list[Tensor]
+    parameters: list[Tensor]
+
+    @property
+    def all(self) -> list[Tensor]:
+        """Every tensor, in order."""
+        return [*self.inputs, *self.edges, *self.parameters]
+
+    def like(self, tensors: Sequence[Tensor]) -> Arrays:
+        """The same division of other tensors."""
+        first, second = len(self.inputs), len(self.inputs) + len(self.edges)
+        return Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
+
+
+class Call:
+    """One fold: the program, its arrays, and the names that give them their places."""
+
+    def __init__(self, key: str, arrays: Arrays, level_sizes: Tensor):
+        self.bound = bound_of(key)
+        self.compiled = self.bound.compiled
+        self.system = self.compiled.forward.system
+        self.arrays, self.level_sizes = arrays, level_sizes
+        self.names = self.compiled.names
+        self.kept = list(dict.fromkeys([self.system.output, *self.compiled.saved]))
+
+    @property
+    def schedule(self) -> Schedule:
+        """The levels of the batch; reads `level_sizes`, so not to be called while tracing."""
+        return levels(self.level_sizes.tolist(), self.n_sequences)
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows that the inputs have room for, R."""
+        return self.arrays.inputs[0].shape[0]
+
+    @property
+    def n_sequences(self) -> int:
+        """The number of sequences, B."""
+        return self.arrays.edges[0].shape[0] if self.arrays.edges else int(self.level_sizes.max())
+
+    def shape(self, name: str) -> list[int]:
+        """The sizes of a signal of the cell."""
+        return _evaluate(self.system.shape_of(name), self.bound)
+
+    def forward(self, keep: Sequence[str], *, backend: str = "") -> list[Tensor]:
+        """The signals of `keep`, filled up to R rows with zeros, then the last states."""
+        serving = BACKENDS[backend or self.bound.backend]
+        swept = serving.sweep(self.bound, "forward", self._feed(), self.schedule, keep)
+        rows = [_filled(swept.rows[name], self.n_rows) for name in keep]
+        return rows + [swept.edges[name] for name in self.system.states]
+
+    def _feed(self) -> Feed:
+        rows = {(n, "t"): x for n, x in zip(self.system.inputs, self.arrays.inputs, strict=True)}
+        edges = dict(zip(self.system.states, self.arrays.edges, strict=True))
+        return Feed(rows, edges, self._parameters())
+
+    def _parameters(self) -> dict[str, Tensor]:
+        return dict(zip(self.system.parameters, self.arrays.parameters, strict=True))
+
+    def backward(
+        self, kept: Sequence[Tensor], d_rows: Tensor, d_edges: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The cotangents of all arrays, in order."""
+        feed = self._backward_feed(dict(zip(self.kept, kept, strict=True)), d_rows, d_edges)
+        d_inputs = [self.names[name] for name in self.system.inputs]
+        serving = BACKENDS[self.bound.backend]
+        swept = serving.sweep(self.bound, "backward", feed, self.schedule, d_inputs)
+        return [
+            *[_filled(swept.rows[name], self.n_rows) for name in d_inputs],
+            *[swept.edges[self.compiled.previous[name]] for name in self.system.states],
+            *self._parameter_cotangents(swept),
+        ]
+
+    def _parameter_cotangents(self, swept: Swept) -> list[Tensor]:
+        named = zip(self._parameters(), self.arrays.parameters, strict=True)
+        return [swept.totals[self.names[name]].expand_as(tensor) for name, tensor in named]
+
+    def _backward_feed(
+        self, kept: dict[str, Tensor], d_rows: Tensor, d_edges: Sequence[Tensor]
+    ) -> Feed:
+        schedule, system = self.schedule, self.compiled.backward.system
+        signals = {**dict(zip(self.system.inputs, self.arrays.inputs, strict=True)), **kept}
+        edges = dict(zip(self.system.states, self.arrays.edges, strict=True))
+        rows = {(self.compiled.out, "t"): d_rows}
+        for name, index in system.reads():
+            if name in system.given:
+                whole = signals[name]
+                shifted = index == "t-1"
+                live = whole[: schedule.n_rows]
+                rows[name, index] = schedule.shift(live, edges[name], index) if shifted else whole
+        carried = [self.compiled.previous[name] for name in self.system.states]
+        d_last = dict(zip(carried, d_edges, strict=True))
+        return Feed(rows, d_last, self._parameters())
+
+
+def _evaluate(shape: Shape, bound: Bound) -> list[int]:
+    sizes = dict(bound.sizes)
+    return [size.evaluate(sizes) for size in shape]
+
+
+def _filled(rows: Tensor, n_rows: int) -> Tensor:
+    missing = n_rows - rows.shape[0]
+    return torch.cat([rows, rows.new_zeros(missing, *rows.shape[1:])]) if missing else rows

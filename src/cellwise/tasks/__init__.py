@@ -1,0 +1,13 @@
+"""The tasks, by name: what a configuration's `task = "…"` may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cellwise.tasks.base import Answer, Section, Task
+from cellwise.tasks.tag import Tag
+from cellwise.tasks.transduce import Transduce
+
+TASKS: dict[str, type[Task[Any, Any]]] = {task.name: task for task in (Transduce, Tag)}
+
+__all__ = ["TASKS", "Answer", "Section", "Tag", "Task", "Transduce"]

@@ -1,0 +1,119 @@
+"""The model of `tag`: words and their characters, read from both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
+from cellwise.heads.locked_dropout import LockedDropout
+from cellwise.heads.softmax import Softmax
+from cellwise.layers import Recurrent
+from cellwise.tasks.tag_config import TagModel
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences as tensors, each spelling once.
+
+    Shapes: words `[T, B]` (numbers in the vocabulary), lengths `[B]`, spelling `[T, B]` (which
+    column of characters), characters `[C, W]`, character_lengths `[W]`.
+    """
+
+    words: Tensor
+    lengths: Tensor
+    spelling: Tensor
+    characters: Tensor
+    character_lengths: Tensor
+
+    def to(self, device: torch.device) -> Sentences:
+        """The same sentences on a device."""
+        return Sentences(
+            self.words.to(device),
+            self.lengths.to(device),
+            self.spelling.to(device),
+            self.characters.to(device),
+            self.character_lengths.to(device),
+        )
+
+
+class WordTagger(nn.Module):
+    """A label for every token from a bidirectional network over word and character vectors.
+
+    Source: Plank, Søgaard and Goldberg 2016 (arXiv:1604.05529), without the auxiliary loss; the
+    hiding of words after Kiperwasser and Goldberg 2016 (arXiv:1603.04351), section 4.
+    """
+
+    def __init__(
+        self, config: TagModel, words: Vocabulary, characters: Vocabulary, labels: Vocabulary
+    ):
+        super().__init__()
+        self.words = nn.Embedding(len(words), config.word_embedding_size, padding_idx=PAD)
+        self.characters = nn.Embedding(
+            len(characters), config.character_embedding_size, padding_idx=PAD
+        )
+        self.hiding: Tensor
+        self.register_buffer("hiding", _hiding(words, config.word_dropout), persistent=False)
+        self.dropout = LockedDropout(config.dropout)
+        self.speller = Recurrent(
+            config.cell,
+            config.character_embedding_size,
+            config.character_hidden_size,
+            bidirectional=True,
+        )
+        spelled = _output_size(self.speller, config.character_embedding_size)
+        self.reader = Recurrent(
+            config.cell,
+            config.word_embedding_size + spelled,
+            config.hidden_size,
+            num_layers=config.num_layers,
+            bidirectional=True,
+            dropout=config.dropout if config.num_layers > 1 else 0.0,
+        )
+        read = _output_size(self.reader, config.word_embedding_size + spelled)
+        self.head = Softmax(read, len(labels))
+
+    def forward(self, batch: Sentences) -> Tensor:
+        """The logits of the labels, `[T, B, L]`."""
+        x = torch.cat([self.words(self._hide(batch.words)), self._spell(batch)], dim=-1)
+        outputs, _ = self.reader(self.dropout(x), lengths=batch.lengths)
+        return cast(Tensor, self.head(self.dropout(outputs)))
+
+    def _spell(self, batch: Sentences) -> Tensor:
+        """The vector of each token's characters: both directions' last outputs, `[T, B, ·]`."""
+        x = self.characters(batch.characters)
+        _, state = self.speller(x, lengths=batch.character_lengths)
+        folded = state[0].transpose(0, 1).flatten(1)
+        return cast(Tensor, folded[batch.spelling])
+
+    def _hide(self, words: Tensor) -> Tensor:
+        if not self.training:
+            return words
+        hidden = torch.rand(words.shape, device=words.device) < self.hiding[words]
+        return words.masked_fill(hidden, UNKNOWN)
+
+
+def _hiding(words: Vocabulary, rate: float) -> Tensor:
+    """For each word the probability that training hides it: a / (a + n); never for padding."""
+    counts = torch.tensor([words.count(i) for i in range(len(words))], dtype=torch.float32)
+    probability = rate / (rate + counts).clamp(min=1e-9)
+    probability[: len(words.specials)] = 0.0
+    return probability
+
+
+def _output_size(layer: Recurrent, input_size: int) -> int:
+    weight = next(layer.parameters())
+    with torch.no_grad():
+        outputs, _ = layer(weight.new_zeros((1, 1, input_size)))
+    return int(outputs.shape[-1])
+
+
+def spell(sentences: Sequence[Sequence[str]]) -> tuple[list[str], list[list[int]]]:
+    """The different tokens of sentences, and for each token which of them it is."""
+    number: dict[str, int] = {}
+    rows = [[number.setdefault(token, len(number)) for token in tokens] for tokens in sentences]
+    return list(number), rows

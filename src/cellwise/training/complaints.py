@@ -1,0 +1,95 @@
+"""What is wrong with a table, in plain words: which key, what was found, what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from cellwise.errors import ConfigError, nearest
+from cellwise.tasks.base import Section
+
+_WANTED: Mapping[str, str] = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "path_type": "a path in quotes",
+    "string_type": "a text in quotes",
+}
+
+_BOUNDS: Mapping[str, tuple[str, str]] = {
+    "greater_than": ("a value greater than", "gt"),
+    "greater_than_equal": ("a value of at least", "ge"),
+    "less_than": ("a value less than", "lt"),
+    "less_than_equal": ("a value of at most", "le"),
+    "literal_error": ("one of", "expected"),
+    "string_pattern_mismatch": ("a text of the form", "pattern"),
+}
+
+
+def build_section(kind: type[Section], table: Any, *, name: str, source: str) -> Any:
+    """The section `kind` made of a TOML table.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is not accepted; all of them at once.
+    """
+    if not isinstance(table, dict):
+        raise ConfigError(f"{source}: '{name}' must be a table: write [{name}] and its keys below")
+    try:
+        return kind.model_validate(table)
+    except ValidationError as error:
+        lines = [_complaint(kind, name, detail) for detail in error.errors(include_url=False)]
+    raise ConfigError("\n".join(f"{source}: {line}" for line in dict.fromkeys(lines)))
+
+
+def unknown_key(key: str, found: str, accepted: list[str]) -> str:
+    """The complaint about the dotted `key`, whose last part `found` is none of `accepted`."""
+    hint = nearest(found, accepted) or f"Accepted are: {', '.join(accepted)}."
+    return f"unknown key '{key}'. {hint}"
+
+
+def _complaint(kind: type[Section], name: str, detail: ErrorDetails) -> str:
+    place = [str(part) for part in detail["loc"]]
+    key = ".".join([name, *place])
+    if detail["type"] == "extra_forbidden":
+        return unknown_key(key, place[-1], list(kind.model_fields))
+    if detail["type"] == "missing":
+        return f"'{key}' is missing: {_description(kind, place[0])}"
+    # In a choice of types the place names the type too; the key is the field's.
+    field = f"{name}.{place[0]}" if place else name
+    return f"'{field}' is {_shown(detail['input'])}, but must be {_wanted(detail)}"
+
+
+def _description(kind: type[Section], name: str) -> str:
+    return (kind.model_fields[name].description or "it has no default").rstrip(".")
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    if detail["type"] in _BOUNDS:
+        words, limit = _BOUNDS[detail["type"]]
+        return f"{words} {context[limit]}"
+    if detail["type"] == "value_error":
+        return str(context["error"])
+    return _WANTED.get(detail["type"]) or detail["msg"]
+
+
+_SHOWN: Mapping[type, Callable[[Any], str]] = {
+    bool: lambda value: "true" if value else "false",
+    str: lambda value: f'"{value}"' if len(value) <= 60 else f'"{value[:57]}…"',
+    dict: lambda _: "a table",
+    list: lambda _: "a list",
+}
+
+
+def _shown(value: Any) -> str:
+    return _SHOWN.get(type(value), str)(value)

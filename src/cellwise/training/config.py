@@ -1,0 +1,186 @@
+"""The whole configuration of a run: read from TOML, changed by `--set`, checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cellwise.errors import ConfigError, nearest
+from cellwise.tasks import TASKS
+from cellwise.tasks.base import Section, Task
+from cellwise.training.complaints import build_section, unknown_key
+from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
+from cellwise.training.sources import present_defaults, recipe_text, settle
+
+Tables = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A task's name and the four tables of its configuration."""
+
+    task: str
+    data: Section
+    model: Section
+    decoding: Section
+    training: TrainingConfig
+
+    def sections(self) -> dict[str, Section]:
+        """The tables by name, in the order in which they are written."""
+        return {name: getattr(self, name) for name in kinds(self.task)}
+
+    def make_task(self) -> Task[Any, Any]:
+        """The task object that these tables describe."""
+        return TASKS[self.task](self.data, self.model, self.decoding)
+
+
+def kinds(task: str) -> dict[str, type[Section]]:
+    """The type of each table of a task's configuration."""
+    kind = TASKS[task]
+    return {
+        "data": kind.Data,
+        "model": kind.Model,
+        "decoding": kind.Decoding,
+        "training": TrainingConfig,
+    }
+
+
+def load_config(where: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration in a TOML file, or the recipe of that name, changed by "section.key=value".
+
+    Paths in a file start at its folder, paths in a recipe or an override at the working folder.
+
+    Raises:
+        ConfigError: it cannot be read, or a key or a value in it is not accepted.
+    """
+    path = Path(where)
+    if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
+        return parse_config(read_text(path), path.parent, source=str(where), overrides=overrides)
+    text = recipe_text(str(where))
+    return parse_config(text, Path.cwd(), source=f"recipe {where}", overrides=overrides)
+
+
+def parse_config(
+    text: str, base: Path | None, *, source: str, overrides: Sequence[str] = ()
+) -> RunConfig:
+    """The configuration in a TOML text; paths start at the folder `base` (None: as they are)."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    changes = parse_overrides(overrides)
+    task = task_name({**tables, **changes}, source)
+    if base is not None:
+        tables = _merged({"data": present_defaults(TASKS[task].Data, base)}, tables)
+    tables = _settled(task, tables, base, source)
+    changes = _settled(task, changes, Path.cwd(), "--set")
+    return build_config(task, _merged(tables, changes), source=source)
+
+
+def build_config(task: str, tables: Mapping[str, Any], *, source: str) -> RunConfig:
+    """The checked configuration of tables whose paths and cells are settled."""
+    sections = {
+        name: build_section(kind, tables.get(name, {}), name=name, source=source)
+        for name, kind in kinds(task).items()
+    }
+    return RunConfig(task=task, **sections)
+
+
+def parse_overrides(overrides: Sequence[str]) -> Tables:
+    """Tables from "section.key=value"; a value that is no TOML is taken as text.
+
+    Example:
+        >>> parse_overrides(["training.epochs=3", "model.cell=gru"])
+        {'training': {'epochs': 3}, 'model': {'cell': 'gru'}}
+    """
+    tables: Tables = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        places = key.strip().split(".")
+        if not equals or not all(places) or (len(places) < 2 and places != ["task"]):
+            raise ConfigError(
+                f"--set {override}: write section.key=value, as in --set training.epochs=5"
+            )
+        _put(tables, places, _value(value.strip()))
+    return tables
+
+
+def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
+    """A run that goes on keeps its task, data, model and decoding, and some of its training.
+
+    Raises:
+        ConfigError: something else was changed; the first such key is named.
+    """
+    if saved.task != wanted.task:
+        raise ConfigError(f"the run is of task '{saved.task}', not '{wanted.task}'")
+    for name, section in saved.sections().items():
+        before, after = section.model_dump(), wanted.sections()[name].model_dump()
+        keys = FIXED_ON_RESUME if name == "training" else tuple(before)
+        for key in keys:
+            if before[key] != after[key]:
+                raise ConfigError(
+                    f"'{name}.{key}' cannot change when a run is resumed: it was {before[key]!r}, "
+                    f"and is now {after[key]!r}. Start a new run, with another --out"
+                )
+
+
+def read_text(path: Path) -> str:
+    """A configuration file's text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no file {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def task_name(tables: Mapping[str, Any], source: str) -> str:
+    """The name of the task that a configuration is for."""
+    name = tables.get("task")
+    accepted = f"Tasks: {', '.join(TASKS)}."
+    if name is None:
+        raise ConfigError(f"{source}: 'task' is missing; write task = \"…\" first. {accepted}")
+    if not isinstance(name, str) or name not in TASKS:
+        raise ConfigError(
+            f"{source}: unknown task '{name}'. {nearest(str(name), TASKS) or accepted}"
+        )
+    return name
+
+
+def _settled(task: str, tables: Tables, base: Path | None, source: str) -> Tables:
+    known = kinds(task)
+    for name in tables:
+        if name not in known and name != "task":
+            raise ConfigError(f"{source}: {unknown_key(name, name, ['task', *known])}")
+    return {name: settle(tables[name], base) for name in known if name in tables}
+
+
+def _merged(below: Tables, above: Tables) -> Tables:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            value = _merged(old, value)
+        merged[key] = value
+    return merged
+
+
+def _put(tables: Tables, places: list[str], value: Any) -> None:
+    *path, last = places
+    for place in path:
+        inner = tables.setdefault(place, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {'.'.join(places)}: '{place}' was set to a value before")
+        tables = inner
+    tables[last] = value
+
+
+def _value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text

@@ -1,0 +1,259 @@
+"""Runs: starting one in a folder, going on with it, and using it again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cellwise.errors import ConfigError, DataError
+from cellwise.tasks.base import Answer, Part, Task
+from cellwise.training.checkpoints import (
+    has_checkpoint,
+    load_checkpoint,
+    load_weights,
+    read_json,
+    read_tensors,
+    write_atomically,
+    write_json,
+)
+from cellwise.training.complaints import build_section
+from cellwise.training.config import RunConfig, check_resumable, parse_config, read_text
+from cellwise.training.loop import Loop, Setting
+from cellwise.training.processes import Processes, find_device
+from cellwise.training.progress import Reporter, Silence
+from cellwise.training.stops import watch_signals
+from cellwise.training.writing import write_config
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with its task and configuration.
+
+    Example:
+        run = cellwise.load_run("runs/pronounce")
+        run.predict(["cellwise"], beam_size=10)
+    """
+
+    folder: Path
+    config: RunConfig
+    task: Task[Any, Any]
+    model: nn.Module
+
+    def predict(self, texts: Iterable[str], **decoding: Any) -> list[str]:
+        """The answer to each text, as people read it.
+
+        Args:
+            texts: one line of input each.
+            **decoding: keys of the [decoding] table to change, as in `beam_size=10`.
+
+        Raises:
+            ConfigError: such a key or value is not accepted.
+        """
+        return [answer.text for answer in self.answers(texts, **decoding)]
+
+    def answers(self, lines: Iterable[str], **decoding: Any) -> Iterator[Answer]:
+        """The answer to each line as soon as it is known, with what programs want to know of it.
+
+        Raises:
+            ConfigError: as `predict` does.
+        """
+        if isinstance(lines, str):
+            raise ConfigError('give a list of texts, as in predict(["text"]), not one text')
+        task = self._task(decoding)
+        self.model.eval()
+        return _without_gradients(task.predict(self.model, lines))
+
+    def evaluate(
+        self,
+        path: str | Path | None = None,
+        *,
+        part: Part = "test",
+        advance: Callable[[int], None] = lambda _: None,
+        **decoding: Any,
+    ) -> dict[str, float]:
+        """The task's metrics on a file, or on a part of the data of the configuration.
+
+        Raises:
+            DataError: there are no examples, or they cannot be read.
+        """
+        examples = self.examples(path, part=part)
+        return self.evaluate_examples(examples, advance=advance, **decoding)
+
+    def evaluate_examples(
+        self,
+        examples: Sequence[Any],
+        *,
+        advance: Callable[[int], None] = lambda _: None,
+        **decoding: Any,
+    ) -> dict[str, float]:
+        """The task's metrics on examples that were read before."""
+        task = self._task(decoding)
+        self.model.eval()
+        with torch.no_grad():
+            return task.evaluate(
+                self.model, examples, batch_size=self.config.training.batch_size, advance=advance
+            )
+
+    def examples(self, path: str | Path | None = None, *, part: Part = "test") -> list[Any]:
+        """The examples of a file, or of a part of the configuration's data."""
+        examples = self.task.read(part) if path is None else self.task.read_file(Path(path))
+        if not examples:
+            raise DataError(
+                f"there are no {part if path is None else path} examples to evaluate on"
+            )
+        return examples
+
+    def _task(self, decoding: dict[str, Any]) -> Task[Any, Any]:
+        """The task, or a copy of it that decodes differently."""
+        if not decoding:
+            return self.task
+        table = {**self.config.decoding.model_dump(), **decoding}
+        section = build_section(
+            type(self.config.decoding), table, name="decoding", source="predict"
+        )
+        return _with_decoding(self.task, section)
+
+
+def load_run(path: str | Path, *, device: str = "cpu") -> Run:
+    """Load a run's best model.
+
+    Args:
+        path: the run folder.
+        device: "cpu", "cuda", "auto" (an accelerator if there is one) …
+
+    Raises:
+        ConfigError: the folder is no run, or has no trained model yet.
+        DataError: a file in it is damaged.
+    """
+    folder = Path(path)
+    config = load_run_config(folder)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ConfigError(f"{folder} holds no trained model yet: no epoch of it was finished")
+    task = config.make_task()
+    task.restore(read_json(folder / "vocabularies.json"))
+    model = task.build()
+    load_weights(model, read_tensors(weights), source=str(weights))
+    return Run(folder, config, task, model.to(find_device(device)).eval())
+
+
+def load_run_config(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration that a run folder holds, changed by "section.key=value"."""
+    path = folder / "config.toml"
+    if not path.is_file():
+        raise ConfigError(f"{folder} is no run folder: it holds no config.toml")
+    return parse_config(read_text(path), None, source=str(path), overrides=overrides)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended: why, after how many epochs and seconds, and the best dev metric.
+
+    `main` tells whether this is the one process, of those that train together, that reports.
+    """
+
+    main: bool
+    why: str
+    epochs: int
+    steps: int
+    seconds: float
+    best_epoch: int
+    best_value: float | None
+
+
+def train(
+    config: RunConfig, folder: Path, *, resume: bool = False, reporter: Reporter | None = None
+) -> Outcome:
+    """Train as `config` says, into `folder`; with `resume`, go on where a run there stopped.
+
+    Raises:
+        ConfigError: the folder holds something already, or a resumed run's configuration differs.
+        DataError: the data cannot be read.
+        StoppedError: Ctrl-C; the state is saved.
+        DivergedError: the loss or the gradient is no finite number any more.
+    """
+    _check_folder(folder, resume=resume)
+    _use_threads(config.training.threads)
+    processes = Processes(config.training.device)
+    shown = reporter if reporter is not None and processes.main else Silence()
+    goes_on = resume and has_checkpoint(folder)
+    if goes_on:
+        check_resumable(load_run_config(folder), config)
+    processes.wait()
+    loop = _make_loop(config, folder, processes, shown, goes_on=goes_on)
+    with watch_signals() as stop:
+        why = loop.run(stop)
+    processes.close()
+    at = loop.position
+    return Outcome(processes.main, why, at.epoch, at.step, at.seconds, at.best_epoch, at.best_value)
+
+
+def _make_loop(
+    config: RunConfig, folder: Path, processes: Processes, reporter: Reporter, *, goes_on: bool
+) -> Loop:
+    """Read the data, build the model, and write what the run folder starts with."""
+    task = config.make_task()
+    train_examples, dev = _read(task, "train"), _read(task, "dev")
+    if goes_on:
+        task.restore(read_json(folder / "vocabularies.json"))
+    else:
+        task.fit(train_examples)
+    torch.manual_seed(config.training.seed)
+    model = task.build()
+    if processes.main:
+        write_json(folder / "vocabularies.json", task.vocabularies())
+        write_atomically(folder / "config.toml", write_config(config).encode())
+    reporter.note(f"run folder: {folder}")
+    weights = sum(p.numel() for p in model.parameters())
+    reporter.note(
+        f"{config.task}: {len(train_examples):,} training and {len(dev):,} dev examples, "
+        f"{weights:,} weights, {processes.device}"
+    )
+    setting = Setting(task, train_examples, dev, config.training, folder, processes, reporter)
+    return Loop(setting, model, load_checkpoint(folder) if goes_on else None)
+
+
+def _read(task: Task[Any, Any], part: Part) -> list[Any]:
+    examples = task.read(part)
+    if not examples:
+        raise DataError(f"there are no {part} examples")
+    return examples
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    """A new run takes an empty folder or none; only `resume` touches a folder that holds a run."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; a run needs a folder")
+    if any(folder.iterdir()) and not resume:
+        raise ConfigError(
+            f"{folder} is not empty. Choose another --out, or go on with the run there: --resume"
+        )
+
+
+def _use_threads(count: int) -> None:
+    if count:
+        torch.set_num_threads(count)
+
+
+def _with_decoding(task: Task[Any, Any], section: Any) -> Task[Any, Any]:
+    changed = copy.copy(task)
+    changed.decoding = section
+    return changed
+
+
+def _without_gradients(answers: Iterator[Answer]) -> Iterator[Answer]:
+    """The same answers, computed without gradients; between them, gradients are as they were."""
+    while True:
+        with torch.no_grad():
+            answer = next(answers, None)
+        if answer is None:
+            return
+        yield answer

@@ -1,0 +1,75 @@
+"""The `[training]` table of a configuration: what the loop can be told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellwise.tasks.base import Section
+
+OptimizerName = Literal["adam", "adamw", "sgd"]
+ScheduleName = Literal["constant", "cosine", "linear", "plateau", "inverse_sqrt"]
+
+FIXED_ON_RESUME = ("batch_size", "optimizer", "seed")
+"""What a run that goes on must keep: its position and its optimiser's state depend on it."""
+
+
+class TrainingConfig(Section):
+    """How a model is trained; every field has a default that is a fair start."""
+
+    epochs: int = Field(10, ge=1, description="how often every training example is seen")
+    batch_size: int = Field(64, ge=1, description="examples a step (in each process)")
+    optimizer: OptimizerName = Field("adam", description="'adam', 'adamw' or 'sgd' (with momentum)")
+    learning_rate: float = Field(
+        1e-3, gt=0, allow_inf_nan=False, description="the highest learning rate of the schedule"
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="the momentum of 'sgd'")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="pulls matrices, not biases, to zero: decoupled in adamw, else in the loss",
+    )
+    schedule: ScheduleName = Field(
+        "cosine",
+        description="after the warm-up: 'constant', 'cosine' or 'linear' down to zero at the end, "
+        "'plateau' (halved whenever the dev metric does not improve), 'inverse_sqrt' of the step",
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="steps over which the learning rate rises to full"
+    )
+    clip_norm: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longer gradients are shortened to this; 0: never",
+    )
+    patience: int = Field(
+        0, ge=0, description="stop after so many epochs without a better dev metric; 0: never"
+    )
+    max_minutes: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="stop training after so many minutes; 0: no limit",
+    )
+    seed: int = Field(1, ge=0, lt=2**63, description="fixes first weights, order and dropout")
+    evaluate_examples: int = Field(
+        0, ge=0, description="dev examples, drawn once, that judge an epoch; 0: all of them"
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$",
+        description="'auto' (an accelerator if there is one), 'cpu', 'cuda', 'cuda:1', 'mps'",
+    )
+    threads: int = Field(0, ge=0, description="threads of the CPU's work; 0: as torch chooses")
+    log_every: int = Field(50, ge=1, description="steps between two lines of metrics.jsonl")
+    save_minutes: float = Field(
+        5.0,
+        gt=0,
+        description="minutes between checkpoints inside an epoch (each epoch saves as well)",
+    )
+    tensorboard: bool = Field(
+        True, description="also write curves for TensorBoard, when it is installed"
+    )

@@ -1,0 +1,52 @@
+"""Taking the whole state of a training, and putting it back: a resumed run is the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn, optim
+
+from cellwise.training.checkpoints import Checkpoint, load_weights
+from cellwise.training.optimisers import optimiser_tensors, restore_optimiser
+from cellwise.training.position import Position
+
+
+@dataclass(frozen=True)
+class Moving:
+    """What changes while training goes on, apart from the position."""
+
+    model: nn.Module
+    optimiser: optim.Optimizer
+    device: torch.device
+
+    def snapshot(self, position: Position) -> Checkpoint:
+        """All that is needed to go on from here."""
+        return Checkpoint(
+            {"position": position.record()},
+            {
+                "model": dict(self.model.state_dict()),
+                "optimiser": optimiser_tensors(self.optimiser),
+                "random": self._random_state(),
+            },
+        )
+
+    def restore(self, checkpoint: Checkpoint, *, source: str) -> Position:
+        """Put everything back as it was; where training stood.
+
+        Raises:
+            DataError: the checkpoint does not fit the model.
+        """
+        load_weights(self.model, checkpoint.tensors.get("model", {}), source=source)
+        restore_optimiser(self.optimiser, checkpoint.tensors.get("optimiser", {}))
+        random = checkpoint.tensors["random"]
+        torch.set_rng_state(random["cpu"])
+        if self.device.type == "cuda" and "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"], self.device)
+        return Position.of(checkpoint.state["position"])
+
+    def _random_state(self) -> dict[str, Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states

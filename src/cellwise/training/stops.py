@@ -1,0 +1,85 @@
+"""Why training can end early: a person's Ctrl-C, or numbers that are no numbers any more."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from cellwise.errors import CellwiseError
+
+if TYPE_CHECKING:
+    from cellwise.training.position import Position
+
+
+class StoppedError(CellwiseError):
+    """Training was stopped by Ctrl-C or a signal to end; its state is saved."""
+
+
+class DivergedError(CellwiseError):
+    """The loss or its gradient turned infinite or NaN."""
+
+
+@dataclass
+class StopSignal:
+    """Whether someone asked to stop."""
+
+    asked: bool = False
+
+
+@contextmanager
+def watch_signals() -> Iterator[StopSignal]:
+    """Turn the first Ctrl-C (or SIGTERM) into a flag for the loop to look at; a second breaks off.
+
+    Elsewhere than in the main thread, where Python delivers no signals, the flag stays down.
+    """
+    stop = StopSignal()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, handle) for kind in kinds}
+    try:
+        yield stop
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def stopped(folder: Path, step: int) -> StoppedError:
+    """What is said after Ctrl-C."""
+    return StoppedError(
+        f"Stopped after step {step}; everything is saved. Go on with:\n"
+        f"  cellwise train {folder} --resume"
+    )
+
+
+def diverged(
+    what: str, value: float, *, at: Position, rate: float, folder: Path, saved: int | None
+) -> DivergedError:
+    """What is said when `what` ("the loss" or "the gradient") is no finite number."""
+    lines = [
+        f"{what} became {value} at step {at.step + 1} (epoch {at.epoch + 1}), "
+        f"with learning rate {rate:.3g}.",
+        "  Try a smaller training.learning_rate, more training.warmup_steps, or a smaller "
+        "training.clip_norm.",
+    ]
+    if saved is None:
+        lines.append("  No checkpoint was written yet.")
+    else:
+        lines += [
+            f"  The checkpoint of step {saved} is kept. Go on from there with:",
+            f"  cellwise train {folder} --resume --set training.learning_rate={rate / 3:.1g}",
+        ]
+    return DivergedError("\n".join(lines))

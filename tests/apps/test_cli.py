@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cellwise.apps.cli import app
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["train", "evaluate", "predict", "init", "recipes", "cells", "version"]
+
+
+def invoke(*arguments, status=0, stdin=None):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
+    assert result.exit_code == status, result.output
+    return result
+
+
+@contextmanager
+def started(*arguments, **streams):
+    """The command line in a process of its own, with the toy task; killed if a test fails."""
+    command = [sys.executable, "-m", "tests.apps.toy_cli", *map(str, arguments)]
+    kind = subprocess.Popen[str]
+    with kind(command, cwd=ROOT, text=True, stderr=subprocess.PIPE, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example(command):
+    text = invoke(command, "--help").output
+    assert "Example" in text
+    assert f"  cellwise {command}" in text
+
+
+def test_help_is_instant_because_torch_stays_out():
+    program = (
+        "import sys; from cellwise.apps.cli import app\n"
+        "try: app(['--help'])\n"
+        "finally: print('torch' in sys.modules, 'pydantic' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_train_prints_test_metrics_and_what_to_do_next(config, tmp_path):
+    run = tmp_path / "run"
+    result = invoke("train", config, "--out", run)
+    lines = result.stdout.splitlines()
+    assert lines[0].endswith(": all 2 epochs are done.")
+    assert lines[1].startswith("Best on dev: accuracy ")
+    assert lines[2] == "Test:"
+    assert lines[3].startswith("  accuracy  ")
+    assert lines[4:] == [
+        f"The run is in {run}. Use it:",
+        f"  cellwise predict {run} TEXT",
+        f"  cellwise evaluate {run} --data FILE",
+    ]
+    notes = result.stderr.splitlines()
+    assert notes[0] == f"run folder: {run}"
+    assert notes[1].startswith("toy: 64 training and 24 dev examples, ")
+    assert notes[2].startswith("epoch 1: loss ")
+
+
+def test_train_as_json_is_one_object_on_standard_output(config, tmp_path):
+    result = invoke("train", config, "--out", tmp_path / "run", "--json", "--quiet")
+    found = json.loads(result.stdout)
+    assert found["run"] == str(tmp_path / "run")
+    assert found["epochs"] == 2
+    assert set(found["test"]) == {"accuracy"}
+    assert result.stderr == ""
+
+
+def test_train_chooses_a_folder_by_name_and_time(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    invoke("train", config, "-q")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("toy-20")
+
+
+def test_resume_by_folder_or_by_out(config, tmp_path):
+    run = tmp_path / "run"
+    invoke("train", config, "--out", run, "-q", "--set", "training.epochs=1")
+    first = invoke("train", run, "--resume", "-q", "--set", "training.epochs=2", "--json")
+    assert json.loads(first.stdout)["epochs"] == 2
+    second = invoke("train", "--resume", "--out", run, "-q", "--json")
+    assert json.loads(second.stdout)["epochs"] == 2
+    third = invoke("train", config, "--resume", "--out", run, "-q", "--json")
+    assert json.loads(third.stdout)["steps"] == json.loads(second.stdout)["steps"]
+
+
+MISTAKES = [
+    (
+        ["train"],
+        "cellwise: say what to train: `cellwise train CONFIG.toml` or `cellwise train RECIPE` "
+        "(`cellwise recipes` lists them), or go on with a run: `cellwise train RUN --resume`",
+    ),
+    (
+        ["train", "pronunce"],
+        "cellwise: no configuration file and no recipe is called 'pronunce'. "
+        "Did you mean 'pronounce'?",
+    ),
+    (
+        ["train", "pronounce", "--resume"],
+        "cellwise: say which run to resume: `cellwise train RUN --resume`",
+    ),
+    (
+        ["train", "pronounce", "--set", "training.epoch=3"],
+        "cellwise: recipe pronounce: unknown key 'training.epoch'. Did you mean 'epochs'?",
+    ),
+    (["train", "no.toml"], "cellwise: there is no file no.toml"),
+    (
+        ["predict", "nowhere", "hello"],
+        "cellwise: nowhere is no run folder: it holds no config.toml",
+    ),
+    (
+        ["predict", "nowhere", "hello", "--set", "model.cell=gru"],
+        "cellwise: --set model…: only decoding.KEY can be changed in a trained run",
+    ),
+    (
+        ["init", "transduse"],
+        "cellwise: cellwise init: unknown task 'transduse'. Did you mean 'transduce'?",
+    ),
+    (
+        ["cells", "lsmt"],
+        "cellwise: there is no cell and no file called 'lsmt'. Did you mean 'lstm'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_a_mistake_is_one_message_on_standard_error(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = invoke(*arguments, status=2)
+    assert result.stderr == f"{message}\n"
+    assert result.stdout == ""
+
+
+def test_train_refuses_a_full_folder_and_a_folder_as_configuration(config, tmp_path):
+    result = invoke("train", config, "--out", tmp_path, status=2)
+    assert "is not empty. Choose another --out" in result.stderr
+    result = invoke("train", tmp_path, status=2)
+    assert result.stderr == (
+        f"cellwise: {tmp_path} is a folder; to go on with the run in it, add --resume\n"
+    )
+
+
+def test_evaluate_prints_a_table_or_json(trained, tmp_path):
+    assert invoke("evaluate", trained, "-q").stdout.startswith("  accuracy  ")
+    file = tmp_path / "words.txt"
+    file.write_text("aaaa bbbb")
+    result = invoke("evaluate", trained, "--data", file, "--json")
+    assert json.loads(result.stdout) == {"accuracy": 1.0}
+    assert "accuracy" in json.loads(invoke("evaluate", trained, "--part", "dev", "--json").stdout)
+
+
+def test_predict_answers_arguments_and_standard_input(trained):
+    assert invoke("predict", trained, "aaaa", "bbbb").stdout == "yes\nno\n"
+    assert invoke("predict", trained, "-", stdin="bbbb\r\naaaa\n").stdout == "no\nyes\n"
+    assert invoke("predict", trained, stdin="bbbb").stdout == "no\n"
+    loud = invoke("predict", trained, "aaaa", "--set", "decoding.shout=true")
+    assert loud.stdout == "YES\n"
+    assert json.loads(invoke("predict", trained, "aaaa", "--json").stdout) == {
+        "word": "aaaa",
+        "more": "yes",
+    }
+
+
+def test_predict_names_the_line_that_is_not_utf8(trained):
+    result = invoke("predict", trained, "-", stdin=b"aaaa\n\xff\xfe\n", status=2)
+    assert result.stdout == "yes\n"
+    assert result.stderr == "cellwise: standard input, line 2: not UTF-8 text\n"
+
+
+def test_predict_streams_and_ends_quietly_when_its_reader_goes(trained):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with started("predict", trained, "-", **pipes) as process:
+        process.stdin.write("aaaa\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "yes\n"  # before the input ends
+        process.stdout.close()
+        process.stdin.write("bbbb\n" * 5)
+        process.stdin.close()
+        assert process.stderr.read() == ""
+        assert process.wait() == 0
+
+
+def test_predict_reads_a_file_as_standard_input(trained, tmp_path):
+    (tmp_path / "words.txt").write_text("aaaa\nbbbb\n")
+    with (tmp_path / "words.txt").open() as words:
+        pipes = {"stdin": words, "stdout": subprocess.PIPE}
+        with started("predict", trained, "-", **pipes) as process:
+            assert process.communicate()[0] == "yes\nno\n"
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_with_130(config, tmp_path):
+    run = tmp_path / "run"
+    with started("train", config, "--out", run, "--set", "training.epochs=100000") as process:
+        while not process.stderr.readline().startswith("epoch 3:"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait() == 130
+    last = said.splitlines()[-2:]
+    assert last[0].startswith("Stopped after step ")
+    assert last[1] == f"  cellwise train {run} --resume"
+    assert "Traceback" not in said
+    result = invoke("train", run, "--resume", "-q", "--json", "--set", "training.epochs=3")
+    assert json.loads(result.stdout)["epochs"] >= 3
+
+
+def test_init_prints_what_train_reads(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(invoke("init", "toy").stdout)
+    invoke("train", path, "--out", tmp_path / "run", "-q", "--set", "training.epochs=1")
+
+
+def test_recipes_and_version_are_listed():
+    assert "pronounce" in invoke("recipes").stdout
+    assert invoke("version").stdout.startswith("cellwise ")
+
+
+def test_an_equation_error_shows_the_place(config, tmp_path):
+    arguments = ["--out", tmp_path / "run", "--set", "model.cell=h[t] = tanh("]
+    result = invoke("train", config, *arguments, status=2)
+    assert result.stderr.startswith("cellwise: line 1, column ")
+    assert "Traceback" not in result.output

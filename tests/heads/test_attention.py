@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from cellwise.heads.attention import Attention
+from tests.tolerances import TOLERANCE
+
+KINDS = ["multiplicative", "additive"]
+EXACT = TOLERANCE[torch.float64]["exact"]
+
+
+def made(kind):
+    attention = Attention(4, 6, kind).double()
+    values = torch.randn(5, 3, 6, dtype=torch.float64)
+    queries = torch.randn(2, 3, 4, dtype=torch.float64)
+    return attention, values, queries, torch.tensor([5, 1, 3])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_are_shares_of_what_is_not_padding(kind):
+    attention, values, queries, lengths = made(kind)
+    weights = attention.weights(queries, attention.remember(values, lengths))
+    assert weights.shape == (3, 2, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)
+    assert (weights[1, :, 1:] == 0).all()
+    assert (weights[2, :, 3:] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_does_not_matter(kind):
+    attention, values, queries, lengths = made(kind)
+    found = attention(queries, attention.remember(values, lengths))
+    values[1:, 1], values[3:, 2] = 1e3, -1e3
+    again = attention(queries, attention.remember(values, lengths))
+    torch.testing.assert_close(found, again, **EXACT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_steps_at_once_are_one_step_after_the_other(kind):
+    attention, values, queries, lengths = made(kind)
+    memory = attention.remember(values, lengths)
+    together = attention(queries, memory)
+    apart = torch.cat([attention(query[None], memory) for query in queries])
+    torch.testing.assert_close(together, apart, **EXACT)
+
+
+def test_scores_follow_their_formulas():
+    for kind in KINDS:
+        attention, values, queries, _ = made(kind)
+        memory = attention.remember(values, torch.tensor([5, 5, 5]))
+        q, v = queries[1, 2], values[:, 2]
+        if kind == "multiplicative":
+            scores = v @ attention.key.weight.T @ q
+        else:
+            features = torch.tanh(attention.query(q) + v @ attention.key.weight.T)
+            scores = features @ attention.score.weight[0]
+        expected = torch.softmax(scores, dim=0)
+        torch.testing.assert_close(attention.weights(queries, memory)[2, 1], expected, **EXACT)
+
+
+def test_a_repeated_memory_serves_a_beam():
+    attention, values, queries, lengths = made("additive")
+    memory = attention.remember(values, lengths)
+    wide = attention(queries.repeat_interleave(2, dim=1), memory.repeat(2))
+    narrow = attention(queries, memory)
+    torch.testing.assert_close(wide, narrow.repeat_interleave(2, dim=1), **EXACT)

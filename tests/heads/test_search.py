@@ -1,0 +1,122 @@
+import itertools
+
+import pytest
+import torch
+
+from cellwise.heads.search import Rules, beam, greedy, search
+from tests.tolerances import TOLERANCE
+
+START, END, N_SYMBOLS = 0, 1, 5
+EXACT = TOLERANCE[torch.float64]["exact"]
+
+
+def table_step(table):
+    """A decoder whose state counts steps and whose distribution depends on step, row and symbol.
+
+    `table`: `[rows, steps, last symbol, symbol]`, log probabilities.
+    """
+
+    def step(last, state):
+        rows, at = state[0][0, :, 0].long(), state[0][0, :, 1].long()
+        log_p = table[rows, at.clamp(max=table.shape[1] - 1), last]
+        moved = state[0] + torch.tensor([0.0, 1.0], dtype=state[0].dtype)
+        return log_p, (moved,)
+
+    return step
+
+
+def start_state(rows):
+    return (torch.stack([torch.tensor([float(r), 0.0]) for r in rows])[None].double(),)
+
+
+def random_table(n_rows=3, n_steps=4, sharpness=2.0):
+    scores = sharpness * torch.randn(n_rows, n_steps, N_SYMBOLS, N_SYMBOLS, dtype=torch.float64)
+    scores[..., START] = -torch.inf
+    return torch.log_softmax(scores, dim=-1)
+
+
+def score_of(table, row, symbols, limit):
+    """The log probability of a sequence with its end; at the limit the end is certain."""
+    total, last = 0.0, START
+    for at, symbol in enumerate([*symbols, END]):
+        if at < limit or symbol != END:
+            total += float(table[row, min(at, table.shape[1] - 1), last, symbol])
+        else:
+            total += float(table[row, min(at, table.shape[1] - 1), last, END])
+        last = symbol
+    return total
+
+
+def exhaustive(table, row, limit, penalty):
+    letters = [s for s in range(N_SYMBOLS) if s not in (START, END)]
+    sequences = [list(s) for n in range(limit + 1) for s in itertools.product(letters, repeat=n)]
+    return max(sequences, key=lambda s: score_of(table, row, s, limit) / (len(s) + 1) ** penalty)
+
+
+def test_greedy_takes_the_most_probable_symbol():
+    table = random_table(1)
+    expected, last = [], START
+    for at in range(3):
+        last = int(table[0, at, last].argmax())
+        if last == END:
+            break
+        expected.append(last)
+    found = greedy(table_step(table), start_state([0]), torch.tensor([3]), Rules(START, END))
+    assert found[0].symbols == expected
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_a_wide_beam_finds_the_best_of_all_sequences(penalty):
+    table, limits = random_table(), torch.tensor([3, 2, 3])
+    rules = Rules(START, END, beam_size=200, length_penalty=penalty)
+    found = beam(table_step(table), start_state([0, 1, 2]), limits, rules)
+    for row, limit in enumerate(limits.tolist()):
+        assert found[row].symbols == exhaustive(table, row, limit, penalty)
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_score_is_the_log_probability_of_the_sequence(size):
+    table = random_table()
+    rules = Rules(START, END, beam_size=size)
+    for row, found in enumerate(
+        search(table_step(table), start_state([0, 1, 2]), torch.tensor([3, 3, 3]), rules)
+    ):
+        expected = torch.tensor(score_of(table, row, found.symbols, 3), dtype=torch.float64)
+        score = torch.tensor(found.log_probability, dtype=torch.float64)
+        torch.testing.assert_close(score, expected, **EXACT)
+
+
+def test_a_beam_of_one_is_greedy():
+    table, limits = random_table(), torch.tensor([4, 2, 0])
+    rules = Rules(START, END, beam_size=1)
+    step = table_step(table)
+    narrow = beam(step, start_state([0, 1, 2]), limits, rules)
+    assert narrow == greedy(step, start_state([0, 1, 2]), limits, rules)
+
+
+def test_a_row_does_not_depend_on_the_others():
+    table, limits = random_table(6), torch.tensor([4, 1, 3, 0, 2, 4])
+    for size in (1, 3):
+        rules = Rules(START, END, beam_size=size)
+        together = search(table_step(table), start_state(range(6)), limits, rules)
+        apart = [
+            search(table_step(table), start_state([row]), limits[row : row + 1], rules)[0]
+            for row in range(6)
+        ]
+        assert together == apart
+
+
+def test_a_limit_is_kept_by_what_never_ends():
+    table = torch.full((1, 1, N_SYMBOLS, N_SYMBOLS), -torch.inf, dtype=torch.float64)
+    table[..., 3], table[..., END] = 0.0, -1e4
+    for size in (1, 2, 7):
+        rules = Rules(START, END, beam_size=size)
+        found = search(table_step(table), start_state([0]), torch.tensor([6]), rules)
+        assert found[0].symbols in ([3] * 6, [])
+
+
+def test_nothing_to_search_finds_nothing():
+    for size in (1, 2):
+        rules = Rules(START, END, beam_size=size)
+        state = (torch.zeros(1, 0, 2),)
+        assert search(table_step(random_table()), state, torch.tensor([]).long(), rules) == []

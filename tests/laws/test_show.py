@@ -1,0 +1,64 @@
+"""Parse ∘ show is the identity, for random cells, their derivatives and the zoo, in text and in Unicode."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+
+from cellwise import cells
+from cellwise.autodiff.forward import tangent
+from cellwise.autodiff.reverse import backward
+from cellwise.equation import read_system, show
+from cellwise.graph.system import System
+from cellwise.passes.share import share
+from cellwise.passes.simplify import simplify
+from tests.laws.generate import chain_texts, tree_texts
+
+Style = Literal["text", "unicode"]
+STYLES: tuple[Style, ...] = ("text", "unicode")
+
+
+def _assert_comes_back(system: System, style: Style) -> None:
+    text = show(system, style)
+    again = read_system(text)
+    assert again == system, text
+    assert [line.comment for line in again.lines()] == [line.comment for line in system.lines()]
+    assert show(again, style) == text
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(text=chain_texts())
+def test_a_chain_comes_back(style: Style, text: str) -> None:
+    _assert_comes_back(read_system(text), style)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(text=tree_texts())
+def test_a_tree_comes_back(style: Style, text: str) -> None:
+    _assert_comes_back(read_system(text), style)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(text=chain_texts())
+def test_derivatives_come_back(style: Style, text: str) -> None:
+    system = read_system(text)
+    for derived in (backward(system).system, tangent(system).system):
+        _assert_comes_back(derived, style)
+        _assert_comes_back(share(simplify(derived)), style)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", cells.names())
+def test_the_zoo_comes_back(style: Style, name: str) -> None:
+    cell = cells.get(name)
+    for system in (cell.system, cell.backward().system, cell.forward_mode().system):
+        _assert_comes_back(system, style)
+
+
+@given(text=chain_texts())
+def test_latex_is_balanced(text: str) -> None:
+    latex = show(read_system(text), "latex")
+    for opening, closing in ("{}", ("\\left", "\\right"), ("\\begin", "\\end")):
+        assert latex.count(opening) == latex.count(closing)

@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from cellwise.tasks.encoder_decoder import Bridge, EncoderDecoder
+from cellwise.tasks.transduce_config import TransduceModel
+from tests.tolerances import TOLERANCE
+
+EXACT = TOLERANCE[torch.float64]["exact"]
+
+
+def model_of(**options):
+    config = TransduceModel(embedding_size=6, hidden_size=8, dropout=0.0, **options)
+    return EncoderDecoder(config, 7, 9).double().eval()
+
+
+@pytest.mark.parametrize("layers", [(1, 1), (2, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize("attention", ["multiplicative", "additive"])
+def test_the_whole_target_at_once_is_step_by_step(layers, attention):
+    model = model_of(encoder_layers=layers[0], decoder_layers=layers[1], attention=attention)
+    source, lengths = torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4])
+    symbols = torch.randint(4, 9, (4, 3))
+    together = model(source, lengths, symbols)
+    reading = model.encode(source, lengths)
+    state, steps = reading.state, []
+    for symbol in symbols:
+        features, state = model.features(symbol[None], reading.memory, state)
+        steps.append(model.head(features)[0])
+    torch.testing.assert_close(together, torch.stack(steps), **EXACT)
+
+
+def test_padding_and_batch_mates_do_not_matter():
+    model = model_of()
+    source, lengths = torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4])
+    symbols = torch.randint(4, 9, (4, 3))
+    together = model(source, lengths, symbols)
+    for row, length in enumerate(lengths.tolist()):
+        alone = model(source[:length, row, None], lengths[row, None], symbols[:, row, None])
+        torch.testing.assert_close(together[:, row, None], alone, **EXACT)
+
+
+def test_special_symbols_are_never_written():
+    model = model_of()
+    reading = model.encode(torch.randint(4, 7, (3, 2)), torch.tensor([3, 3]))
+    log_p, _ = model.stepper(reading.memory)(torch.tensor([2, 2]), reading.state)
+    assert log_p[:, [0, 1, 2]].isneginf().all()
+    one = torch.ones(2, dtype=torch.float64)
+    torch.testing.assert_close(log_p.exp().sum(-1), one, **EXACT)
+
+
+def test_the_bridge_hands_down_the_top_layers_and_stays_between_the_directions():
+    state = (torch.arange(6.0).reshape(6, 1, 1).expand(6, 2, 3),)
+    assert [part[:, 0, 0].tolist() for part in Bridge((3,), 3, 2)(state)] == [[2.5, 4.5]]
+    assert [part[:, 0, 0].tolist() for part in Bridge((3,), 3, 4)(state)] == [[0.5, 2.5, 4.5, 4.5]]
+    bridge = Bridge((3,), 3, 1)
+    torch.nn.init.constant_(bridge.mix[0], 1e3)
+    assert bridge(state)[0].unique().tolist() == [4.0]
+    torch.nn.init.constant_(bridge.mix[0], -1e3)
+    assert bridge(state)[0].unique().tolist() == [5.0]
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm_projected", "slstm", "rhn"])
+def test_any_cell_serves_with_finite_gradients(cell):
+    config = TransduceModel(cell=cell, embedding_size=6, hidden_size=8, dropout=0.3)
+    model = EncoderDecoder(config, 7, 9)
+    logits = model(
+        torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4]), torch.randint(4, 9, (4, 3))
+    )
+    logits.square().sum().backward()
+    assert logits.shape == (4, 3, 9)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())

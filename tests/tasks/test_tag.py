@@ -1,0 +1,168 @@
+import json
+
+import pytest
+import torch
+
+from cellwise.data.columns import Tagged
+from cellwise.errors import DataError
+from cellwise.tasks import TASKS
+from cellwise.tasks.tag import Tag
+from cellwise.tasks.tag_config import TagData, TagDecoding, TagModel
+from tests.tasks.training_steps import trained
+
+SMALL = {
+    "word_embedding_size": 12,
+    "character_embedding_size": 8,
+    "character_hidden_size": 8,
+    "hidden_size": 16,
+    "dropout": 0.1,
+}
+STEMS = "walk talk jump look call cook play open turn work".split()
+
+
+def task_of(**data):
+    return Tag(TagData(format="columns", **data), TagModel(**SMALL), TagDecoding())
+
+
+def sentences():
+    """Words ending in "s" are nouns, in "ed" verbs: characters tell, even of unknown words."""
+    return [
+        Tagged(("the", f"{noun}s", f"{verb}ed", "."), ("DET", "NOUN", "VERB", "PUNCT"))
+        for noun in STEMS
+        for verb in STEMS
+    ]
+
+
+def write(path, tagged):
+    blocks = [
+        "".join(f"{t}\t{label}\n" for t, label in zip(s.tokens, s.labels, strict=True))
+        for s in tagged
+    ]
+    path.write_text("\n".join(blocks), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    path = write(tmp_path_factory.mktemp("tag") / "train.tsv", sentences())
+    task = task_of(train=path, dev=path)
+    return task, trained(task, task.read("train"), epochs=10)
+
+
+def evaluated(task, model, examples, **options):
+    with torch.no_grad():
+        return task.evaluate(
+            model, examples, **{"batch_size": 16, "advance": lambda _: None, **options}
+        )
+
+
+def test_it_is_registered():
+    assert TASKS["tag"] is Tag
+
+
+def test_it_learns_and_knows_unknown_words_by_their_letters(tagger):
+    task, model = tagger
+    unknown = Tagged(("the", "barks", "mailed", "."), ("DET", "NOUN", "VERB", "PUNCT"))
+    metrics = evaluated(task, model, [*sentences(), unknown])
+    assert metrics["accuracy_known"] == 1
+    assert metrics["accuracy_unknown"] == 1
+    assert metrics["loss"] < 0.1
+
+
+def test_accuracies_known_by_hand(tagger):
+    task, model = tagger
+    tokens = ("the", "walks", "gobs", ".")
+    wrong = Tagged(tokens, ("DET", "VERB", "NEW", "PUNCT"))
+    metrics = evaluated(task, model, [wrong])
+    assert metrics["accuracy"] == 2 / 4
+    assert metrics["accuracy_known"] == 2 / 3
+    assert metrics["accuracy_unknown"] == 0
+    known = Tagged(("the", "walks", "."), ("DET", "NOUN", "PUNCT"))
+    assert "accuracy_unknown" not in evaluated(task, model, [known])
+
+
+def test_every_sentence_counts_as_progress(tagger):
+    task, model = tagger
+    counts: list[int] = []
+    evaluated(task, model, sentences(), batch_size=7, advance=counts.append)
+    assert sum(counts) == 100
+
+
+def test_predict_reads_tokens_separated_by_blanks(tagger):
+    task, model = tagger
+    lines = ["the  walks played .", "", "The jumps called . ."]
+    answers = list(task.predict(model, lines))
+    assert [a.text for a in answers[:2]] == ["the/DET walks/NOUN played/VERB ./PUNCT", ""]
+    assert json.loads(json.dumps(answers[0].record)) == {
+        "tokens": ["the", "walks", "played", "."],
+        "labels": ["DET", "NOUN", "VERB", "PUNCT"],
+    }
+    apart = [answer for line in lines for answer in task.predict(model, [line])]
+    assert [a.text for a in answers] == [a.text for a in apart]
+    assert [a.text for a in task.predict(model, iter(lines))] == [a.text for a in apart]
+
+
+def test_words_are_looked_up_in_lower_case_and_letters_are_not(tmp_path):
+    path = write(tmp_path / "train.tsv", [Tagged(("The", "the"), ("A", "B"))])
+    for lowercase, n_words in ((True, 1), (False, 2)):
+        task = task_of(train=path, dev=path, lowercase=lowercase)
+        task.fit(task.read("train"))
+        assert len(task.words.symbols) == n_words
+        assert set(task.characters.symbols) == set("Tthe")
+
+
+def test_a_batch_holds_words_spellings_and_labels(tmp_path):
+    path = write(tmp_path / "train.tsv", [Tagged(("aa", "b"), ("X", "Y")), Tagged(("b",), ("Y",))])
+    task = task_of(train=path, dev=path)
+    train = task.read("train")
+    task.fit(train)
+    batch = task.collate([*train, Tagged(("new",), ("NEW",))])
+    assert batch.labels.tolist() == [[1, 0, -1], [0, -1, -1]]
+    assert batch.n_units == 4
+    assert batch.sentences.words.tolist() == [[5, 4, 1], [4, 0, 0]]
+    assert batch.sentences.spelling.tolist() == [[0, 1, 2], [1, 0, 0]]
+    assert batch.sentences.character_lengths.tolist() == [2, 1, 3]
+    assert batch.to(torch.device("meta")).sentences.words.device.type == "meta"
+
+
+def test_dev_is_split_off_by_the_sentence(tmp_path):
+    path = write(tmp_path / "train.tsv", sentences())
+    task = task_of(train=path, dev_share=0.2)
+    train, dev = task.read("train"), task.read("dev")
+    assert len(train) + len(dev) == 100
+    assert 5 <= len(dev) <= 40
+    assert task.read("test") == []
+
+
+def test_conllu_is_read_with_its_column(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text("1\ta\ta\tDET\tDT\t_\t0\troot\t_\t_\n", encoding="utf-8")
+    data = TagData(train=str(path), dev=str(path), column="xpos")
+    task = Tag(data, TagModel(), TagDecoding())
+    assert task.read("train") == [Tagged(("a",), ("DT",))]
+
+
+def test_vocabularies_survive_json(tagger):
+    task, _ = tagger
+    again = Tag(task.data, task.model, task.decoding)
+    again.restore(json.loads(json.dumps(task.vocabularies())))
+    one, other = (t.collate(sentences()) for t in (task, again))
+    assert torch.equal(one.sentences.words, other.sentences.words)
+    assert torch.equal(one.sentences.characters, other.sentences.characters)
+    assert torch.equal(one.labels, other.labels)
+    assert torch.equal(task.build().hiding, again.build().hiding)
+
+
+def test_complaints(tmp_path):
+    path = write(tmp_path / "train.tsv", sentences()[:1])
+    with pytest.raises(DataError) as error:
+        task_of(train=path).read("train")
+    assert str(error.value) == (
+        f"{path}: too few sentences to split off data.dev_share = 0.05 of them; "
+        "name a file as data.dev"
+    )
+    with pytest.raises(DataError) as error:
+        task_of(train=path).evaluate(
+            torch.nn.Linear(1, 1), [], batch_size=1, advance=lambda _: None
+        )
+    assert str(error.value) == "there is no sentence to evaluate on"

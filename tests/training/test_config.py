@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import pytest
+
+from cellwise.errors import ConfigError
+from cellwise.tasks import TASKS
+from cellwise.training.config import load_config, parse_config, parse_overrides
+from cellwise.training.sources import recipe_names
+
+BASE = 'task = "toy"\n'
+
+
+def parse(text, tmp_path, *overrides):
+    return parse_config(text, tmp_path, source="my.toml", overrides=overrides)
+
+
+def test_defaults_fill_what_is_not_said(tmp_path):
+    config = parse(BASE, tmp_path)
+    assert config.task == "toy"
+    assert config.training.batch_size == 64
+    assert config.model.model_dump()["hidden_size"] == 8
+
+
+def test_overrides_are_toml_or_else_text(tmp_path):
+    assert parse_overrides(["a.b=3", "a.c=x.txt", "d.e=[1, 2]", "a.f.g=true", 'a.h="3"']) == {
+        "a": {"b": 3, "c": "x.txt", "f": {"g": True}, "h": "3"},
+        "d": {"e": [1, 2]},
+    }
+    assert parse(BASE, tmp_path, "training.epochs=3", "training.schedule=linear").training == (
+        parse(BASE + '[training]\nepochs = 3\nschedule = "linear"\n', tmp_path).training
+    )
+
+
+def test_a_value_with_line_breaks_stays_one_value():
+    assert parse_overrides(["model.cell=1\nseed = 2"]) == {"model": {"cell": "1\nseed = 2"}}
+
+
+MESSAGES = [
+    (
+        "[training]\nepochz = 3",
+        "my.toml: unknown key 'training.epochz'. Did you mean 'epochs'?",
+    ),
+    (
+        "[trainig]\nepochs = 3",
+        "my.toml: unknown key 'trainig'. Did you mean 'training'?",
+    ),
+    (
+        "[decoding]\nqqq = 3",
+        "my.toml: unknown key 'decoding.qqq'. Accepted are: shout.",
+    ),
+    (
+        "[training]\nepochs = 'many'",
+        "my.toml: 'training.epochs' is \"many\", but must be a whole number",
+    ),
+    (
+        "[training]\nepochs = 1.5",
+        "my.toml: 'training.epochs' is 1.5, but must be a whole number",
+    ),
+    (
+        "[training]\nepochs = 0",
+        "my.toml: 'training.epochs' is 0, but must be a value of at least 1",
+    ),
+    (
+        "[training]\nlearning_rate = -1.0",
+        "my.toml: 'training.learning_rate' is -1.0, but must be a value greater than 0.0",
+    ),
+    (
+        "[training]\nlearning_rate = nan",
+        "my.toml: 'training.learning_rate' is nan, but must be a finite number",
+    ),
+    (
+        "[training]\noptimizer = 'adm'",
+        "my.toml: 'training.optimizer' is \"adm\", but must be one of 'adam', 'adamw' or 'sgd'",
+    ),
+    (
+        "[training]\ntensorboard = 'perhaps'",
+        "my.toml: 'training.tensorboard' is \"perhaps\", but must be true or false",
+    ),
+    (
+        "[model]\ncell = 7",
+        "my.toml: 'model.cell' is 7, but must be a text in quotes",
+    ),
+    (
+        "model = 3",
+        "my.toml: 'model' must be a table: write [model] and its keys below",
+    ),
+    (
+        "[training]\nepochs = 0\nbatch_size = 0",
+        "my.toml: 'training.epochs' is 0, but must be a value of at least 1\n"
+        "my.toml: 'training.batch_size' is 0, but must be a value of at least 1",
+    ),
+    (
+        "[training",
+        "my.toml: not valid TOML: Expected ']' at the end of a table declaration "
+        "(at end of document)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MESSAGES)
+def test_a_mistake_gets_a_plain_message(tmp_path, text, message):
+    with pytest.raises(ConfigError) as caught:
+        parse(BASE + text, tmp_path)
+    assert str(caught.value) == message
+
+
+def test_an_unknown_task_gets_the_nearest_name(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        parse('task = "transdoce"', tmp_path)
+    assert str(caught.value) == "my.toml: unknown task 'transdoce'. Did you mean 'transduce'?"
+
+
+def test_a_missing_task_is_said(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        parse("", tmp_path)
+    names = ", ".join(TASKS)
+    assert str(caught.value) == (
+        f"my.toml: 'task' is missing; write task = \"…\" first. Tasks: {names}."
+    )
+
+
+@pytest.mark.parametrize("override", ["epochs=3", "training.epochs", "training..epochs=3", "=3"])
+def test_a_malformed_override_is_explained(override):
+    with pytest.raises(ConfigError) as caught:
+        parse_overrides([override])
+    assert str(caught.value) == (
+        f"--set {override}: write section.key=value, as in --set training.epochs=5"
+    )
+
+
+def test_data_paths_start_at_the_file_and_overrides_at_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    file = tmp_path / "configs" / "my.toml"
+    file.write_text(BASE + '[data]\ntrain = "words.txt"\n')
+    monkeypatch.chdir(tmp_path)
+    data = load_config(file).data.model_dump()
+    assert data["train"] == str(tmp_path / "configs" / "words.txt")
+    data = load_config(file, ["data.train=other.txt"]).data.model_dump()
+    assert data["train"] == str(tmp_path / "other.txt")
+
+
+def test_a_missing_file_and_an_unknown_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_config("nowhere.toml")
+    assert str(caught.value) == "there is no file nowhere.toml"
+    with pytest.raises(ConfigError) as caught:
+        load_config("pronunce")
+    assert str(caught.value) == (
+        "no configuration file and no recipe is called 'pronunce'. Did you mean 'pronounce'?"
+    )
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_accepted(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config(name).task in TASKS

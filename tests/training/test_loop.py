@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from cellwise.errors import ConfigError, DataError
+from cellwise.training import loop, run, stops
+from cellwise.training.checkpoints import load_checkpoint, read_tensors
+from cellwise.training.config import parse_config
+from cellwise.training.loop import Loop
+from cellwise.training.metrics import read_metrics
+from cellwise.training.stops import DivergedError, StoppedError, StopSignal
+from tests.tolerances import TOLERANCE
+
+BASE = """
+task = "toy"
+[training]
+epochs = 4
+batch_size = 8
+learning_rate = 0.03
+log_every = 3
+device = "cpu"
+tensorboard = false
+"""
+CLOCK = ("seconds", "units_per_second")
+
+
+def configure(tmp_path, *overrides):
+    return parse_config(BASE, tmp_path, source="toy.toml", overrides=overrides)
+
+
+def lines(folder):
+    """The metrics without what depends on the clock."""
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in read_metrics(folder)]
+
+
+def stop_after(monkeypatch, steps):
+    """Ask the loop to stop after so many of its own steps, as Ctrl-C would."""
+    run_original, step_original = Loop.run, Loop._step
+    stops: list[StopSignal] = []
+    places: list[list[int]] = []
+
+    def watch(self, stop):
+        stops.append(stop)
+        return run_original(self, stop)
+
+    def step(self, batch):
+        step_original(self, batch)
+        places.append(batch)
+        stops[-1].asked = len(places) >= steps
+
+    monkeypatch.setattr(Loop, "_step", step)
+    monkeypatch.setattr(Loop, "run", watch)
+
+
+def test_training_learns_and_fills_the_run_folder(tmp_path):
+    outcome = run.train(configure(tmp_path, "training.epochs=12"), tmp_path / "run")
+    assert outcome.why == "all 12 epochs are done"
+    assert outcome.steps == 12 * 8
+    assert outcome.best_value is not None
+    assert outcome.best_value > 0.9
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "config.toml",
+        "vocabularies.json",
+        "model.safetensors",
+        "metrics.jsonl",
+        "last",
+    }
+    dev = [line for line in read_metrics(tmp_path / "run") if line["part"] == "dev"]
+    assert [line["epoch"] for line in dev] == list(range(1, 13))
+    assert max(line["accuracy"] for line in dev) == outcome.best_value
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("steps", [1, 8, 13, 31])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
+    tmp_path, monkeypatch, steps, optimizer
+):
+    config = configure(tmp_path, f"training.optimizer={optimizer}", "training.schedule=plateau")
+    run.train(config, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        stop_after(patch, steps)
+        with pytest.raises(StoppedError):
+            run.train(config, tmp_path / "halves")
+    torch.rand(7)  # whatever else the process does in between
+    run.train(config, tmp_path / "halves", resume=True)
+    straight, halves = load_checkpoint(tmp_path / "straight"), load_checkpoint(tmp_path / "halves")
+    for group, tensors in straight.tensors.items():
+        assert tensors.keys() == halves.tensors[group].keys()
+        for name, tensor in tensors.items():
+            assert torch.equal(tensor, halves.tensors[group][name]), (group, name)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "halves")
+    best = [read_tensors(tmp_path / name / "model.safetensors") for name in ("straight", "halves")]
+    assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
+
+
+def test_a_stop_inside_an_evaluation_is_resumed_bit_for_bit(tmp_path, monkeypatch):
+    config = configure(tmp_path)
+    run.train(config, tmp_path / "straight")
+    original = Loop._evaluate
+
+    def evaluate(self, stop):
+        stop.asked = self.position.epoch == 1
+        return original(self, stop)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_evaluate", evaluate)
+        with pytest.raises(StoppedError):
+            run.train(config, tmp_path / "halves")
+    run.train(config, tmp_path / "halves", resume=True)
+    left = load_checkpoint(tmp_path / "straight").tensors["model"]
+    right = load_checkpoint(tmp_path / "halves").tensors["model"]
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "halves")
+
+
+def test_lines_written_after_the_last_checkpoint_are_dropped_on_resume(tmp_path, monkeypatch):
+    config = configure(tmp_path)
+    run.train(config, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 9)
+        with pytest.raises(StoppedError):
+            run.train(config, tmp_path / "killed")
+    with (tmp_path / "killed" / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"part": "train", "step": 12}) + "\n{half a li")
+    run.train(config, tmp_path / "killed", resume=True)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "killed")
+
+
+def test_the_message_of_a_stop_says_how_to_go_on(tmp_path, monkeypatch):
+    stop_after(monkeypatch, 5)
+    with pytest.raises(StoppedError) as caught:
+        run.train(configure(tmp_path), tmp_path / "run")
+    assert str(caught.value) == (
+        "Stopped after step 5; everything is saved. Go on with:\n"
+        f"  cellwise train {tmp_path / 'run'} --resume"
+    )
+
+
+def test_a_finished_run_goes_on_when_epochs_are_raised(tmp_path):
+    run.train(configure(tmp_path), tmp_path / "run")
+    again = run.train(configure(tmp_path), tmp_path / "run", resume=True)
+    assert again.epochs == 4
+    more = run.train(configure(tmp_path, "training.epochs=6"), tmp_path / "run", resume=True)
+    assert more.epochs == 6
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning(tmp_path):
+    assert run.train(configure(tmp_path), tmp_path / "run", resume=True).epochs == 4
+
+
+def test_a_nan_loss_stops_with_step_rate_and_advice(tmp_path):
+    config = configure(tmp_path, "model.explode_at=10", "training.schedule=constant")
+    with pytest.raises(DivergedError) as caught:
+        run.train(config, tmp_path / "run")
+    assert str(caught.value) == (
+        "the loss became nan at step 10 (epoch 2), with learning rate 0.03.\n"
+        "  Try a smaller training.learning_rate, more training.warmup_steps, or a smaller "
+        "training.clip_norm.\n"
+        "  The checkpoint of step 8 is kept. Go on from there with:\n"
+        f"  cellwise train {tmp_path / 'run'} --resume --set training.learning_rate=0.01"
+    )
+    assert load_checkpoint(tmp_path / "run").state["position"]["step"] == 8
+
+
+def test_a_nan_before_the_first_checkpoint_says_that_there_is_none(tmp_path):
+    with pytest.raises(DivergedError, match="No checkpoint was written yet"):
+        run.train(configure(tmp_path, "model.explode_at=2"), tmp_path / "run")
+
+
+def test_an_infinite_gradient_stops_before_the_weights_take_it(tmp_path, monkeypatch):
+    def explode(parameters, _limit):
+        return torch.tensor(torch.inf)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", explode)
+    with pytest.raises(DivergedError, match="the gradient became inf at step 1"):
+        run.train(configure(tmp_path), tmp_path / "run")
+
+
+def test_patience_ends_training(tmp_path):
+    config = configure(
+        tmp_path, "training.epochs=50", "training.patience=2", "training.learning_rate=1e-9"
+    )
+    outcome = run.train(config, tmp_path / "run")
+    assert outcome.why == "no better dev metric for 2 epochs"
+    assert outcome.epochs == outcome.best_epoch + 2
+
+
+def test_the_time_limit_ends_training_after_an_evaluation(tmp_path):
+    outcome = run.train(configure(tmp_path, "training.max_minutes=1e-9"), tmp_path / "run")
+    assert outcome.why == "the limit of 1e-09 minutes is reached"
+    assert outcome.steps == 1
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+    more = run.train(configure(tmp_path, "training.max_minutes=0"), tmp_path / "run", resume=True)
+    assert more.steps == 4 * 8
+
+
+def test_a_full_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(ConfigError) as caught:
+        run.train(configure(tmp_path), tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path} is not empty. Choose another --out, or go on with the run there: --resume"
+    )
+
+
+def test_resume_refuses_another_model(tmp_path):
+    run.train(configure(tmp_path), tmp_path / "run")
+    with pytest.raises(ConfigError) as caught:
+        run.train(configure(tmp_path, "model.hidden_size=9"), tmp_path / "run", resume=True)
+    assert str(caught.value) == (
+        "'model.hidden_size' cannot change when a run is resumed: it was 8, and is now 9. "
+        "Start a new run, with another --out"
+    )
+
+
+def test_missing_data_leaves_no_folder(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        run.train(configure(tmp_path, "data.train=nowhere.txt"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_gradient_is_of_the_mean_loss_per_unit(tmp_path, monkeypatch):
+    norms = []
+    original = torch.nn.utils.clip_grad_norm_
+
+    def record(parameters, limit):
+        norm = original(parameters, limit)
+        norms.append(float(norm))
+        return norm
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", record)
+    config = configure(tmp_path, "training.epochs=1", "training.batch_size=64", "model.dropout=0")
+    run.train(config, tmp_path / "run")
+    task = config.make_task()
+    task.fit(task.read("train"))
+    torch.manual_seed(config.training.seed)
+    model = task.build()
+    loss, units = task.loss(model, task.collate(task.read("train")))
+    (loss / units).backward()
+    expected = torch.cat([p.grad.reshape(-1) for p in model.parameters()]).norm()
+    torch.testing.assert_close(
+        torch.tensor(norms[0]), expected.detach(), **TOLERANCE[torch.float32]["exact"]
+    )
+
+
+def test_a_second_ctrl_c_breaks_off(tmp_path):
+    with stops.watch_signals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_dev_examples_are_chosen_by_the_seed(tmp_path):
+    config = configure(tmp_path, "training.evaluate_examples=5").training
+    dev = list(range(100))
+    chosen = loop.choose(dev, config)
+    assert len(chosen) == 5
+    assert chosen == loop.choose(dev, config)
+    assert loop.choose(dev[:5], config) == dev[:5]
+
+
+def merged_plan(self, epoch):
+    """What two processes do in a step, done by one."""
+    plan = PLAN(self, epoch)
+    return [left + right for left, right in zip(plan[::2], plan[1::2], strict=True)]
+
+
+PLAN = Loop._plan
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does_with_both_their_batches(tmp_path, monkeypatch):
+    (tmp_path / "toy.toml").write_text(BASE)
+    settings = ["model.dropout=0", "training.clip_norm=0.05"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "tests.apps.toy_cli", "train", str(tmp_path / "toy.toml"), "--quiet"]
+    command += ["--out", str(tmp_path / "two"), *(f"--set={setting}" for setting in settings)]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).parents[2]
+    subprocess.run(command, env=environment, cwd=root, check=True, capture_output=True)
+    monkeypatch.setattr(Loop, "_plan", merged_plan)
+    run.train(configure(tmp_path, *settings), tmp_path / "one")
+    one, two = (load_checkpoint(tmp_path / name).tensors["model"] for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], **TOLERANCE[torch.float32]["grad"])
