@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from cellwise.autodiff.forward import tangent
 from cellwise.autodiff.reverse import backward
-from cellwise.equation import canonical, read_system, show
+from cellwise.equation import read_system, show
 from cellwise.errors import EquationError, StructureError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
@@ -30,11 +30,11 @@ class Cell:
         text: the equations, one a line.
         name: what the cell is called.
         init: initial values of parameters by name: `orthogonal`, `glorot`, `zeros`, `ones`,
-            `uniform(-0.1, 0.1)`, `normal(0.02)` (the standard deviation) or a number; the others get
-            the layer's defaults.
+            `uniform(-0.1, 0.1)`, `normal(0.02)` (the standard deviation) or a number; the others
+            get the layer's defaults.
 
     Raises:
-        EquationError: the text is no set of equations, or `init` names no parameter or no known form.
+        EquationError: the text is no set of equations, or `init` names no parameter or form.
         ShapeError: the dimensions contradict each other.
 
     Example:
@@ -52,20 +52,15 @@ class Cell:
     def __init__(
         self, text: str, name: str = "cell", *, init: Mapping[str, str | float] | None = None
     ):
-        self._set(read_system(text), name, init or {})
+        self.system, self.name = read_system(text), name
+        for parameter, form in (init or {}).items():
+            _check_init(parameter, form, self.system)
+        self.init = MappingProxyType(dict(init or {}))
 
     @classmethod
     def from_system(cls, system: System, name: str = "cell") -> Cell:
-        """The cell of a system that was made otherwise, its sizes named as a text's would be."""
-        cell = cls.__new__(cls)
-        cell._set(canonical(system), name, {})
-        return cell
-
-    def _set(self, system: System, name: str, init: Mapping[str, str | float]) -> None:
-        self.system, self.name = system, name
-        for parameter, form in init.items():
-            _check_init(parameter, form, system)
-        self.init = MappingProxyType(dict(init))
+        """The cell that says what a system made otherwise says: its sizes are those of its text."""
+        return cls(show(system), name)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ raised where it is noticed; the place (line, column, caret) is added once, where
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,8 +35,16 @@ class Span:
         begin = self.text.rfind("\n", 0, self.start) + 1
         stop = self.text.find("\n", self.start)
         line = self.text[begin : stop if stop >= 0 else len(self.text)]
-        width = max(1, min(self.end, begin + len(line)) - self.start)
-        return f"    {line}\n    {' ' * (self.start - begin)}{'^' * width}"
+        under = line[self.start - begin : self.end - begin]
+        width = max(1, len(under) - _marks(under))
+        before = line[: self.start - begin]
+        blank = "".join("\t" if c == "\t" else " " * (1 - _marks(c)) for c in before)
+        return f"    {line}\n    {blank}{'^' * width}"
+
+
+def _marks(text: str) -> int:
+    """The number of accents that stand over the letter before them and take no column."""
+    return sum(1 for c in text if unicodedata.combining(c))
 
 
 class CellwiseError(Exception):

@@ -39,8 +39,7 @@ def test_cells_load_when_asked_for():
     code = (
         "import sys; from cellwise import cells; cells.names();"
         "assert 'cellwise.cells.lstm' not in sys.modules;"
-        "cells.get('lstm'); assert 'cellwise.cells.lstm' in sys.modules;"
-        "assert 'torch' not in sys.modules"
+        "cells.get('lstm'); assert 'cellwise.cells.lstm' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,6 +49,9 @@ class Case:
     def __repr__(self) -> str:
         quoted = f'"""\n{self.source}\n"""' if isinstance(self.source, str) else repr(self.source)
         return f"Case({quoted}, {self.dimensions}, {self.lengths}, {self.seed})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
     @cached_property
     def system(self) -> System:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
@@ -32,6 +33,9 @@ class Network:
     def __repr__(self) -> str:
         numbers = f"{self.sizes}, {self.lengths}, {self.seed}, {self.num_layers}"
         return f'Network("""\n{self.text}\n""", {numbers})'
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
 
     @cached_property
     def cell(self) -> Cell:

@@ -274,6 +274,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("module", MODULES, ids=repr)
 def test_from_torch_equals_torch(module: nn.LSTM | nn.GRU | nn.RNN, dtype: torch.dtype) -> None:
     module = copy.deepcopy(module).to(dtype)
@@ -291,6 +292,7 @@ def test_from_torch_equals_torch(module: nn.LSTM | nn.GRU | nn.RNN, dtype: torch
     torch.testing.assert_close(grad, grad_torch, **tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize("module", MODULES, ids=repr)
 def test_from_torch_weight_gradients(module: nn.LSTM | nn.GRU | nn.RNN) -> None:
     """Each block of torch's gradient equals ours under the equation's name."""

@@ -39,10 +39,11 @@ def arrays_of(name: str) -> tuple[cw.Recurrent, str, list[Tensor], Callable[...,
         torch.randn(4, *[SIZE] * len(system.shape_of(state)), dtype=torch.float64)
         for state in layer.cell.states
     ]
-    tensors = [t.detach().requires_grad_() for t in (rows, *edges, *direction.parameters())]
+    weights = [direction.weight(name) for name in direction._used]
+    tensors = [t.detach().requires_grad_() for t in (rows, *edges, *weights)]
 
     def run(*given: Tensor) -> Tensor:
-        arrays = Arrays([rows], edges, list(direction.parameters())).like(given)
+        arrays = Arrays([rows], edges, weights).like(given)
         y, ends = fold(direction._key, arrays, levels.sizes)
         return torch.cat([y.flatten(), *[e.flatten() for e in ends]])
 

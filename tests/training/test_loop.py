@@ -102,6 +102,39 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert all(torch.equal(best[0][name], best[1][name]) for name in best[0])
 
 
+WORDS = [f"{'abc'[i % 3]}{'de'[i % 2]}{'fgh'[i // 5 % 3]}" for i in range(24)]
+REAL = {
+    "transduce": (
+        "".join(f"{word}{i}\t{' '.join(word)}\n" for i, word in enumerate(WORDS)),
+        ["model.embedding_size=4"],
+    ),
+    "tag": (
+        "".join(f"{word}\t{word[0]}\nx{i}\ty\n\n" for i, word in enumerate(WORDS)),
+        ["data.format=columns", "model.character_hidden_size=4", "model.word_embedding_size=4"],
+    ),
+}
+
+
+@pytest.mark.parametrize("task", REAL)
+def test_real_tasks_resume_bit_for_bit_too(tmp_path, monkeypatch, task):
+    text, settings = REAL[task]
+    (tmp_path / "train.txt").write_text(text)
+    parts = [f"data.{part}={tmp_path / 'train.txt'}" for part in ("train", "dev")]
+    settings = [f"task={task}", "model.hidden_size=6", "training.epochs=2", *parts, *settings]
+    config = configure(tmp_path, *settings)
+    run.train(config, tmp_path / "straight")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        with pytest.raises(StoppedError):
+            run.train(config, tmp_path / "halves")
+    run.train(config, tmp_path / "halves", resume=True)
+    left = load_checkpoint(tmp_path / "straight").tensors["model"]
+    right = load_checkpoint(tmp_path / "halves").tensors["model"]
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert lines(tmp_path / "straight") == lines(tmp_path / "halves")
+    assert run.load_run(tmp_path / "halves").predict(["adf adf"])
+
+
 def test_a_stop_inside_an_evaluation_is_resumed_bit_for_bit(tmp_path, monkeypatch):
     config = configure(tmp_path)
     run.train(config, tmp_path / "straight")

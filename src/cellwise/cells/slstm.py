@@ -4,8 +4,8 @@ Equations 8 to 17 of the paper, one head (W is dense), with the sigmoid forget g
 paper's two choices and that of the authors' code. The stabiliser m changes no output: c and n
 carry the same factor exp(-m). Ours has one difference: it divides by no less than `tiny`, since
 before the first open input gate n can underflow to 0, where the paper's quotient is 0 / 0. Once a
-gate has opened, n >= 1. The forget biases start in (3, 6), as in the authors' code. torch has
-none.
+gate has opened, n >= 1. The forget biases start uniform in (3, 6), so that the cell remembers.
+torch has none.
 """
 
 from cellwise.cell import Cell

@@ -14,6 +14,9 @@ STEP_INDICES = {"t": "chain", "n": "tree", "n,k": "tree", "leaf": "tree"}
 """What a line can define, and the structure that it belongs to."""
 
 
+NOT_BOTH = "A cell runs over a chain ([t], [t-1]) or over a tree ([n], [k]), not over both."
+
+
 @dataclass
 class Layout:
     """The lines of a cell by what they are.
@@ -65,7 +68,7 @@ def arrange(source: Source) -> Layout:
     for declaration in source.declarations:
         _declare(layout, declaration)
     if not layout.steps:
-        whole = Span(source.text, 0, 0)
+        whole = Span(source.text, 0, 0) if source.text.strip() else None
         raise EquationError(
             "the cell is empty: no line defines a signal",
             span=layout.leaves[0].span if layout.leaves else whole,
@@ -177,10 +180,11 @@ def _structure(layout: Layout) -> Structure:
     for line in rest:
         if STEP_INDICES[line.index] != structure:
             raise EquationError(
-                f"'{snippet(line.target)}' and '{snippet(first.target)}' mix steps [t] and nodes [n]",
+                f"'{snippet(line.target)}' and '{snippet(first.target)}'"
+                " mix steps [t] and nodes [n]",
                 span=line.target,
                 also=first.target,
-                hint="A cell runs over a chain ([t], [t-1]) or over a tree ([n], [k]), not over both.",
+                hint=NOT_BOTH,
             )
     return structure
 

@@ -1,9 +1,8 @@
-"""What must hold of the lines together: every read has its definition, in order, without a cycle."""
+"""What must hold of the lines together: every read has its definition, in order, no cycle."""
 
 from __future__ import annotations
 
-from cellwise.equation.arrange import Layout
-from cellwise.equation.resolve import unknown_state
+from cellwise.equation.arrange import NOT_BOTH, Layout
 from cellwise.equation.syntax import Line, Term, postorder, snippet
 from cellwise.errors import EquationError, Span, nearest
 
@@ -69,14 +68,20 @@ def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
         raise _unknown_index(term, layout)
     if line.index == "" and not inside:
         hint = f"Write sum(... for t), or {term.name}[1] for the first step."
-        raise EquationError(f"'{term}' has no step in a line without an index", span=place, hint=hint)
+        raise EquationError(
+            f"'{term}' has no step in a line without an index", span=place, hint=hint
+        )
     if term.index in ("k", "n,k") and inside != "sum_children" and line.index != "n,k":
         hint = f"Write sum({term.name}[{term.index}] for k in n)."
-        raise EquationError(f"'{term}' stands outside of a sum over the children", span=place, hint=hint)
+        raise EquationError(
+            f"'{term}' stands outside of a sum over the children", span=place, hint=hint
+        )
     if term.index == "leaf" and line.index != "leaf":
         raise EquationError(f"'{term}' is read outside of a leaf's equation", span=place)
     if line.index == "leaf" and term.index not in ("n", "leaf", "parent"):
-        raise EquationError(f"'{term}' is read in a leaf's equation, but a leaf has no child", span=place)
+        raise EquationError(
+            f"'{term}' is read in a leaf's equation, but a leaf has no child", span=place
+        )
 
 
 def _unknown_index(term: Term, layout: Layout) -> EquationError:
@@ -84,18 +89,27 @@ def _unknown_index(term: Term, layout: Layout) -> EquationError:
     mixed = term.index in (TREE_INDICES if chain else CHAIN_INDICES)
     if mixed:
         cause = f"'{term}' mixes steps [t] and nodes [n]"
-        hint = "A cell runs over a chain ([t], [t-1]) or over a tree ([n], [k]), not over both."
-        return EquationError(cause, span=term.span, hint=hint)
-    hint = "Known are [t] and [t-1]." if chain else "Known are [n], [k], [n,k], [left], [right], [parent]."
+        return EquationError(cause, span=term.span, hint=NOT_BOTH)
+    hint = (
+        "Known are [t] and [t-1]."
+        if chain
+        else "Known are [n], [k], [n,k], [left], [right], [parent]."
+    )
     back = term.index.startswith("t-") and term.index[2:].isdigit()
     if chain and back and term.index != "t-0":
-        hint += f" To look further back, carry a state: a line p[t] = {term.name}[t-1], then p[t-1]."
-    return EquationError(f"unknown index '[{term.index}]' of '{term.name}'", span=term.span, hint=hint)
+        hint += (
+            f" To look further back, carry a state: a line p[t] = {term.name}[t-1], then p[t-1]."
+        )
+    return EquationError(
+        f"unknown index '[{term.index}]' of '{term.name}'", span=term.span, hint=hint
+    )
 
 
 def _names(layout: Layout) -> None:
     """No name is two things."""
-    signals = {term.name: term.span for line in layout.values() for term in _reads(line) if term.index}
+    signals = {
+        term.name: term.span for line in layout.values() for term in _reads(line) if term.index
+    }
     signals.update({name: line.target for name, line in layout.defined.items()})
     labelled: dict[tuple[str, bool], Span] = {}
     for name, line in layout.constants.items():
@@ -138,8 +152,22 @@ def _states(line: Line, layout: Layout) -> None:
                 cause = f"no line defines '{term.name}[n,k]'"
                 raise EquationError(cause, span=term.span, hint=nearest(term.name, edges))
         elif term.name not in defined:
-            place = Span(term.span.text, term.span.start, term.span.start + len(term.name))
-            raise unknown_state(term.name, place, [*defined, *layout.given], term.index)
+            raise _unknown_state(term, layout)
+
+
+def _unknown_state(term: Term, layout: Layout) -> EquationError:
+    """The error for a read of another step or node of a name that no line defines."""
+    name, known = term.name, [*layout.defined, *layout.given]
+    here = "n" if layout.structure == "tree" else "t"
+    stems = sorted((other for other in known if name.startswith(other)), key=len)
+    near = nearest(name, known) or (f"Did you mean '{stems[-1]}'?" if stems else "")
+    if any(t.name == name and t.index == "t" for line in layout.values() for t in _reads(line)):
+        near = f"An input has no past; keep it in a state: p[t] = {name}[t], then read p[t-1]."
+    hint = f"'{name}' is read at [{term.index}] but no line defines {name}[{here}]. {near}"
+    words = term.span.text[term.span.start : term.span.end]
+    width = min(len(words), *(words.find(sign) % 1_000_000 for sign in "[ₜₖₙ"))
+    place = Span(term.span.text, term.span.start, term.span.start + width)
+    return EquationError(f"unknown state '{name}'", span=place, hint=hint.strip())
 
 
 def _direction(layout: Layout) -> None:
@@ -192,7 +220,7 @@ def _too_early(term: Term, lines: list[Line], number: int, other: int) -> Equati
 
 
 def _cycle(lines: list[Line], start: int, goal: int) -> list[str]:
-    """The names on a way of reads within the step from one line to another, empty if there is none."""
+    """The names on a way of reads within the step between two lines, empty if there is none."""
     position = {line.name: number for number, line in enumerate(lines)}
     came: dict[int, int] = {start: start}
     queue = [start]
@@ -213,7 +241,9 @@ def _cycle(lines: list[Line], start: int, goal: int) -> list[str]:
 
 def _initial(layout: Layout) -> None:
     """`h[0]` is set for states only, from a parameter."""
-    carried = {t.name for line in layout.values() for t in _reads(line) if t.index in ("t-1", "t+1")}
+    carried = {
+        t.name for line in layout.values() for t in _reads(line) if t.index in ("t-1", "t+1")
+    }
     for name, line in layout.initial.items():
         if name not in carried or name not in layout.defined:
             known = nearest(name, [n for n in layout.defined if n in carried and n != name])
@@ -223,7 +253,9 @@ def _initial(layout: Layout) -> None:
                 span=line.target,
                 hint=known,
             )
-        if line.value.kind != "parameter" and not (line.value.kind == "number" and line.value.value == 0):
+        if line.value.kind != "parameter" and not (
+            line.value.kind == "number" and line.value.value == 0
+        ):
             raise EquationError(
                 f"an initial state is a parameter, but '{line.value}' is found",
                 span=line.value.span,

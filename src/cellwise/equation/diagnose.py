@@ -15,7 +15,8 @@ _HINTS = {
     ";": "One equation a line.",
     ":": "An equation is written name[t] = expression.",
     "'": "A name holds letters, digits and '_'.",
-    "′": "A name holds letters, digits and '_'.",  # noqa: RUF001
+    "′": "A name holds letters, digits and '_'.",
+    ".": "A transposed matrix is written W.T.",
     "|": "The absolute value is written abs(...).",
     "%": "A comment starts with '#'.",
     "!": "A comment starts with '#'.",
@@ -25,8 +26,8 @@ _HINTS = {
 def diagnose(error: UnexpectedInput, span: Span, code: str) -> EquationError:
     """The error to raise for what lark found in `code`, the text under `span`."""
     if isinstance(error, UnexpectedCharacters):
-        at = error.pos_in_stream or 0
-        return _character(code[at], _place(span, at, at + 1))
+        position = int(vars(error)["pos_in_stream"])  # lark declares it as None
+        return _character(code[position], _place(span, position, position + 1))
     if isinstance(error, UnexpectedToken) and error.token.type != "$END":
         token: Token = error.token
         at = token.start_pos or 0
@@ -48,17 +49,15 @@ def _token(found: str, place: Span, code: str, at: int) -> EquationError:
     before = _last_word(code[:at])
     if 0 <= at < equals:
         hint = "A line reads name[t] = expression."
-        return EquationError(
-            f"unexpected '{found}' on the left of '='", span=place, hint=hint
-        )
+        return EquationError(f"unexpected '{found}' on the left of '='", span=place, hint=hint)
     if found in _HINTS:
         return _character(found, place)
+    if found == "=":
+        hint = "A line reads name[t] = expression."
+        return EquationError("nothing stands on the left of '='", span=place, hint=hint)
     if before == "=":
         return EquationError(f"a value must follow '=', but '{found}' is found", span=place)
-    hint = {
-        ",": "Commas separate arguments and the pieces of [a, b].",
-        "*": "A power is written '**', a product '*'." if before == "**" else "",
-    }.get(found, "")
+    hint = "Commas separate arguments and the pieces of [a, b]." if "," in (found, before) else ""
     return EquationError(f"unexpected '{found}' after '{before}'", span=place, hint=hint)
 
 

@@ -8,7 +8,8 @@ from cellwise.graph.operations import OPERATIONS
 
 _BY_NAME = (
     "abs sign step exp log sqrt sin cos erf tanh sigmoid relu softplus silu gelu hard_sigmoid "
-    "hard_tanh greater sum mean dot inverse_std softmax norm is_largest outer bilinear broadcast first"
+    "hard_tanh greater sum mean dot inverse_std softmax norm is_largest outer bilinear broadcast "
+    "first"
 ).split()
 
 FUNCTIONS: dict[str, tuple[str, ...]] = {
@@ -39,7 +40,13 @@ def accepted(name: str) -> str:
     counts = sorted({ARITY[operation] for operation in FUNCTIONS[name]})
     if len(counts) == 1:
         fewest, most = counts[0]
-        return str(fewest) if fewest == most else f"{fewest} to {most}" if most < 9 else f"at least {fewest}"
+        return (
+            str(fewest)
+            if fewest == most
+            else f"{fewest} to {most}"
+            if most < 9
+            else f"at least {fewest}"
+        )
     return " or ".join(str(fewest) for fewest, _ in counts)
 
 

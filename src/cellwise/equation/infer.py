@@ -83,5 +83,3 @@ class Builder:
         if term.kind == "broadcast":
             return (self.shapes.of(term),)
         return ()
-
-

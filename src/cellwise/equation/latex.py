@@ -26,8 +26,8 @@ from cellwise.graph.node import Node
 from cellwise.graph.operations import OPERATIONS
 
 _GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi"
-    " psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
+    " upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 ).split()
 _ACCENTS = {
     "\u0300": "grave",
@@ -46,11 +46,13 @@ _SOURCES = ("prev", "out", "pre", "in")
 
 
 def latex_name(name: str, index: str, *, derived: bool) -> str:
-    r"""A name at an index: `W_z` is `W_{z}`, in derived equations `d_h` is `\bar{h}` and `h_dot` `\dot{h}`."""
+    r"""A name at an index; in derived equations `d_h` is `\bar{h}` and `h_dot` is `\dot{h}`."""
     accent, above = "", ""
     if derived:
         name, accent, above = _decoration(name)
-    base, *lower = [part for part in re.sub(r"([₀-₉]+)", r"_\1", name).split("_") if part] or ["\\_"]
+    base, *lower = [part for part in re.sub(r"([₀-₉]+)", r"_\1", name).split("_") if part] or [
+        "\\_"
+    ]
     match = re.fullmatch(r"([^\W\d_])(\d+)", base)
     if match:
         base, lower = match.group(1), [match.group(2), *lower]
@@ -114,7 +116,9 @@ def _constant(node: Node, _: tuple[Piece, ...], __: Context) -> Piece:
 
 
 def _labelled(node: Node, _: tuple[Piece, ...], context: Context) -> Piece:
-    return piece(ATOM, latex_name(str(node.attributes[0]), str(node.attributes[1]), derived=context.derived))
+    return piece(
+        ATOM, latex_name(str(node.attributes[0]), str(node.attributes[1]), derived=context.derived)
+    )
 
 
 def _number(node: Node, _: tuple[Piece, ...], __: Context) -> Piece:
@@ -220,7 +224,7 @@ def _permute(node: Node, inner: tuple[Piece, ...], _: Context) -> Piece:
 def _broadcast(node: Node, inner: tuple[Piece, ...], _: Context) -> Piece:
     (argument,) = node.arguments
     if argument.operation == "number" and argument.attributes[0] in (0.0, 1.0):
-        return piece(ATOM, rf"\mathbf{{{str(inner[0])}}}")
+        return piece(ATOM, rf"\mathbf{{{inner[0]!s}}}")
     return piece(ADJACENT, at_least(ADJACENT, inner[0]), r" \, \mathbf{1}")
 
 

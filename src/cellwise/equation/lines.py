@@ -1,4 +1,4 @@
-"""Cutting a text into its lines: limits, brackets and equals signs are checked before anything is parsed.
+"""Cutting a text into lines: limits, brackets and equals signs are checked before any parsing.
 
 A line goes on over a line break while a bracket is open.
 """
@@ -35,8 +35,8 @@ def split(text: str) -> list[Stretch]:
     """The lines of a text that hold something.
 
     Raises:
-        EquationError: the text is too long, nests too deeply, its brackets do not balance, or a line has
-            not one equals sign.
+        EquationError: the text is too long, nests too deeply, its brackets do not balance, or
+            a line has not one equals sign.
     """
     if len(text) > MAX_LENGTH:
         raise EquationError(
@@ -100,9 +100,7 @@ class _Scanner:
             if len(self.open) > MAX_DEPTH:
                 raise EquationError(f"brackets nest deeper than {MAX_DEPTH} levels", span=here)
         elif not self.open:
-            raise EquationError(
-                f"unbalanced brackets: nothing opens this '{sign}'", span=here
-            )
+            raise EquationError(f"unbalanced brackets: nothing opens this '{sign}'", span=here)
         elif CLOSING[self.text[self.open[-1]]] != sign:
             opened = self.text[self.open[-1]]
             raise EquationError(
@@ -111,9 +109,9 @@ class _Scanner:
                 also=here,
             )
         else:
-            opened = self.open.pop()
-            if "=" in _code(self.text[opened:at]):
-                raise self._unclosed(opened)
+            start = self.open.pop()
+            if "=" in _code(self.text[start:at]):
+                raise self._unclosed(start)
 
     def _unclosed(self, at: int) -> EquationError:
         sign = self.text[at]

@@ -18,8 +18,8 @@ from cellwise.equation.syntax import Declaration, Line, Term
 from cellwise.errors import EquationError, Span, nearest
 
 MAX_NESTING = 400
-_PLAIN = str.maketrans("ₜₙₖ₋₊₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹−", "tnk-+01234567890123456789-")  # noqa: RUF001
-_SIGNS = str.maketrans("−∘⊙×·⋅", "-***@@")  # noqa: RUF001
+_PLAIN = str.maketrans("ₜₙₖ₋₊₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹−", "tnk-+01234567890123456789-")
+_SIGNS = str.maketrans("−∘⊙×·⋅", "-***@@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,9 @@ class _Reader:
 
     def span(self, first: Piece, last: Piece) -> Span:
         """The stretch from the start of one piece to the end of another."""
-        start = first.span.start if isinstance(first, Term) else self.offset + (first.start_pos or 0)
+        start = (
+            first.span.start if isinstance(first, Term) else self.offset + (first.start_pos or 0)
+        )
         end = last.span.end if isinstance(last, Term) else self.offset + (last.end_pos or 0)
         return Span(self.text, start, end)
 
@@ -153,16 +155,12 @@ def _make(rule: str, span: Span, terms: tuple[Term, ...], tokens: Sequence[Token
     if rule == "superscript":
         exponent = Term("number", span, value=float(str(tokens[0]).translate(_PLAIN)))
         return Term("pow", span, (terms[0], exponent))
-    if rule == "bare":
-        return Term("bare", span, name=_name(tokens[0]))
-    if rule == "read":
-        return Term("read", span, name=_name(tokens[0]), index=index_of(tokens[1]))
-    if rule == "call":
-        name = _name(tokens[0])
-        return Term("call", span, terms, name=ALIASES.get(name, name))
     if rule == "over":
         return _over(span, terms, tokens)
-    return Term(rule, span, terms)
+    name = _name(tokens[0]) if rule in ("bare", "read", "call") else ""
+    index = index_of(tokens[1]) if rule == "read" else ""
+    name = ALIASES.get(name, name) if rule == "call" else name
+    return Term(rule, span, terms, name=name, index=index)
 
 
 def _over(span: Span, terms: tuple[Term, ...], tokens: Sequence[Token]) -> Term:

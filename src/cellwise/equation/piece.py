@@ -1,4 +1,4 @@
-"""Pieces of printed text with their level of precedence; long sums are put together without recursion."""
+"""Pieces of printed text with their level of precedence, put together without recursion."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def at_least(level: int, inner: Piece) -> Piece:
 
 
 def factor(inner: Piece) -> Piece:
-    """A factor of a product: `U @ x` gets brackets, so that nobody needs to know which binds tighter."""
+    """A factor of a product: `U @ x` gets brackets, as nobody knows which binds tighter."""
     return inner if inner.level == PRODUCT or inner.level >= UNARY else bracket(inner)
 
 

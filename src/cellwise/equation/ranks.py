@@ -1,58 +1,30 @@
-"""What is a scalar, a vector, a matrix: first which signals are scalars, then the rank of every term."""
+"""The rank of every term: scalar, vector, matrix; a contradiction shows both places."""
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-
 from cellwise.equation.arrange import Layout
+from cellwise.equation.levels import ELEMENTWISE, OVER, REDUCTIONS, SCALAR, levels, term_levels
 from cellwise.equation.syntax import Line, Term, postorder
 from cellwise.errors import EquationError, ShapeError, Span
-from cellwise.graph.operations import OPERATIONS, RANKS
+from cellwise.graph.operations import RANKS
 
-UNKNOWN, SCALAR, ARRAY = 0, 1, 2
-"""How much is known of a term: the least fixpoint starts from nothing; an unknown signal is a vector."""
-
-ELEMENTWISE = {name for name, row in OPERATIONS.items() if row.kind == "elementwise"}
-_REDUCTIONS = {name for name, row in OPERATIONS.items() if row.kind == "reduction"}
-_OVER = {"total", "first", "sum_children"}
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "neg": "-", "matmul": "@"}
+
+_MATRICES = {"matmul": 2, "transpose": 2, "bilinear": 3, "permute": 3}
+"""Where a first argument is surely a matrix, or a third-order array."""
+
+_TAKES: dict[str, tuple[tuple[int, ...], int | None]] = {
+    **dict.fromkeys(REDUCTIONS, ((1, 1), None)),
+    **dict.fromkeys(("softmax", "norm", "is_largest"), ((1,), 1)),
+    "transpose": ((2,), 2),
+    "bilinear": ((3, 1, 1), 1),
+    "permute": ((3,), 3),
+    "broadcast": ((0,), None),
+}
+"""The ranks that arguments must have, and the rank of the result where it is settled by that."""
 
 Key = Term | str
 """A parameter and a total by name, every other term by itself."""
-
-
-def levels(layout: Layout) -> dict[str, int]:
-    """For every defined signal and total, whether it is SCALAR or ARRAY."""
-    known = {line.name: UNKNOWN for line in layout.values()}
-    known.update(dict.fromkeys(layout.scalars, SCALAR))
-    readers: dict[str, list[Line]] = defaultdict(list)
-    for line in layout.values():
-        for term in postorder(line.value):
-            if term.kind == "read" and term.name in known:
-                readers[term.name].append(line)
-    queue = deque(layout.values())
-    while queue:
-        line = queue.popleft()
-        level = max(known[line.name], term_levels(line.value, known, layout)[line.value])
-        if level != known[line.name]:
-            known[line.name] = level
-            queue.extend(readers[line.name])
-    return {name: level or ARRAY for name, level in known.items()}
-
-
-def term_levels(root: Term, known: dict[str, int], layout: Layout) -> dict[Term, int]:
-    """The level of every term below `root`."""
-    found: dict[Term, int] = {}
-    for term in postorder(root):
-        if term.kind in ("number", "constant") or term.kind in _REDUCTIONS:
-            found[term] = SCALAR
-        elif term.kind in ("read", "parameter", "labelled"):
-            found[term] = known.get(term.name, ARRAY)
-        elif term.kind in ELEMENTWISE or term.kind in _OVER:
-            found[term] = max(found[a] for a in term.arguments)
-        else:
-            found[term] = ARRAY
-    return found
 
 
 class Ranks:
@@ -111,52 +83,45 @@ class Ranks:
         self._reason.setdefault(root, reason)
 
     def _matrices(self, term: Term) -> None:
-        """The sure signs of a matrix: left of `@`, transposed, first of `bilinear` or `permute`."""
-        rank = {"matmul": 2, "transpose": 2, "bilinear": 3, "permute": 3}.get(term.kind)
-        if rank is None:
+        """Note the sure signs of a matrix, before a contradiction is looked for."""
+        if term.kind not in _MATRICES:
             return
         first = term.arguments[0]
-        if first.kind in ("parameter", "labelled") and first not in self._scalar:
-            if self._known(first) is None:
-                self._set(first, rank, term.span)
+        if first.kind in ("parameter", "labelled") and self._known(first) is None:
+            self._set(first, _MATRICES[term.kind], term.span)
 
     def _join(self, term: Term) -> None:
-        kind, arguments = term.kind, term.arguments
-        if kind == "read" and term.index:
-            if term not in self._scalar:
-                self._set(term, 1, term.span)
-        elif kind in ELEMENTWISE or kind in _OVER or kind == "concat":
-            self._elementwise(term)
-        elif kind in _REDUCTIONS or kind in ("softmax", "norm", "is_largest", "outer"):
-            for argument in arguments:
-                self._need(term, argument, 1)
-            if kind not in _REDUCTIONS:
-                self._set(term, len(arguments), term.span)
-        elif kind == "matmul":
-            self._matmul(term)
-        elif kind == "transpose":
-            self._need(term, arguments[0], 2)
-            self._set(term, 2, term.span)
-        elif kind == "bilinear":
-            for argument, rank in zip(arguments, (3, 1, 1), strict=True):
+        if term.kind in _TAKES:
+            wanted, result = _TAKES[term.kind]
+            for argument, rank in zip(term.arguments, wanted, strict=False):
                 self._need(term, argument, rank)
+            if result is not None:
+                self._set(term, result, term.span)
+        elif term.kind == "outer":
+            for argument in term.arguments:
+                self._need(term, argument, 1)
+            self._set(term, len(term.arguments), term.span)
+        elif term.kind == "matmul":
+            self._matmul(term)
+        elif term.kind == "read" and term.index and term not in self._scalar:
             self._set(term, 1, term.span)
-        elif kind == "permute":
-            self._need(term, arguments[0], 3)
-            self._set(term, 3, term.span)
-        elif kind == "broadcast":
-            self._need(term, arguments[0], 0)
-        elif kind == "part":
+        elif term.kind in ("concat", "part"):
+            self._pieces(term)
+        elif term.kind in ELEMENTWISE or term.kind in OVER:
             self._elementwise(term)
+
+    def _pieces(self, term: Term) -> None:
+        """What is joined or cut is no scalar."""
+        for argument in term.arguments:
+            if argument in self._scalar:
+                joins = term.kind == "concat"
+                what = "'[...]' joins vectors" if joins else "'part' cuts a vector"
+                cause = f"{what}, but '{argument}' is a scalar"
+                raise ShapeError(cause, span=argument.span)
+        self._elementwise(term)
 
     def _elementwise(self, term: Term) -> None:
         """All arguments that are no scalars have one rank, and it is the result's."""
-        if term.kind in ("concat", "part"):
-            for argument in term.arguments:
-                if argument in self._scalar:
-                    hint = f"Write broadcast({argument})." if term.kind == "concat" else ""
-                    cause = f"{_doing(term)} a scalar, '{argument}'"
-                    raise ShapeError(cause, span=argument.span, hint=hint)
         arrays = [a for a in term.arguments if a not in self._scalar]
         known = [a for a in arrays if self._known(a) is not None]
         for argument in known[1:]:
@@ -170,10 +135,10 @@ class Ranks:
         if one == two:
             return
         self._parent[two] = one
-        for table in (self._rank, self._reason):
-            if two in table:
-                value = table.pop(two)  # type: ignore[attr-defined]
-                table.setdefault(one, value)  # type: ignore[attr-defined]
+        if two in self._rank:
+            self._rank.setdefault(one, self._rank.pop(two))
+        if two in self._reason:
+            self._reason.setdefault(one, self._reason.pop(two))
 
     def _matmul(self, term: Term) -> None:
         left, right = term.arguments
@@ -223,7 +188,8 @@ class Ranks:
         if line.value.kind != "parameter":
             return
         rank, parameter = self.signal(name), line.value
-        found = self._rank.get(self._find(parameter.name))
+        declared = parameter.name in self.layout.scalars
+        found = 0 if declared else self._rank.get(self._find(parameter.name))
         if found is None:
             self._rank[self._find(parameter.name)] = rank
         elif found != rank:
@@ -236,9 +202,7 @@ class Ranks:
     def _why(self, argument: Term, term: Term) -> Span | None:
         """The place that made an argument what it is, unless it is the present one."""
         reason = self._reason.get(self._find(self._key(argument)))
-        inside = reason is None or (
-            term.span.start <= reason.start and reason.end <= term.span.end
-        )
+        inside = reason is None or (term.span.start <= reason.start and reason.end <= term.span.end)
         return None if inside else reason
 
     def _mixed(self, term: Term, first: Term, second: Term) -> ShapeError:
@@ -267,7 +231,7 @@ class Ranks:
         if right.kind == "parameter":
             hint = f"The matrix stands on the left: {right} @ {left}."
         elif rank == 1 and self._known(right) == 1:
-            hint = f"Write dot({left}, {right}) for the scalar product, {left} * {right} element by element."
+            hint = f"Write dot({left}, {right}), or {left} * {right} element by element."
         return ShapeError(
             f"the left of '@' must be a matrix, but '{left}' is {RANKS[rank]}",
             span=left.span,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cellwise.equation.arrange import Layout
-from cellwise.equation.ranks import ELEMENTWISE, Ranks
+from cellwise.equation.levels import ELEMENTWISE
+from cellwise.equation.ranks import Ranks
 from cellwise.equation.syntax import Line, Term, postorder
 from cellwise.equation.unify import Owners, Sizes, Tie
 from cellwise.graph.dimension import Dim, Shape

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cellwise.equation.latex import LATEX, latex_name
-from cellwise.equation.piece import plain_number
-from cellwise.equation.symbols import SYMBOLS, Context, Piece, Printer, Style, place
+from cellwise.equation.piece import Piece, plain_number
+from cellwise.equation.symbols import SYMBOLS, Context, Printer, Style, place
 from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node, walk
 from cellwise.graph.system import Equation, System
@@ -79,7 +79,7 @@ class _Writer(Context):
 
     def _signed(self, value: float) -> str:
         words = plain_number(value)
-        return words.replace("-", "−") if self.style == "unicode" and value < 0 else words  # noqa: RUF001
+        return words.replace("-", "−") if self.style == "unicode" and value < 0 else words
 
     def _declarations(self) -> Iterator[str]:
         system = self.system
@@ -106,9 +106,11 @@ def _scalars(system: System) -> list[str]:
         if name not in system.defined and not system.shape_of(name) and not _is_total(system, name)
     ]
     inside = {node for line in system.lines() for node in walk([line.value])}
-    for node in walk(system.roots()):
-        if node.operation == "parameter" and not node.shape and node in inside:
-            found.append(str(node.attributes[0]))
+    found += [
+        str(node.attributes[0])
+        for node in walk(system.roots())
+        if node.operation == "parameter" and not node.shape and node in inside
+    ]
     return found
 
 

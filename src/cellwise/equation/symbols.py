@@ -1,4 +1,4 @@
-"""The printing table for text and Unicode: how each operation is written, so that it can be read back."""
+"""The printing table for text and Unicode: what each operation is read back from."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _labelled(node: Node, _: tuple[Piece, ...], __: Context) -> Piece:
 def _number(node: Node, _: tuple[Piece, ...], context: Context) -> Piece:
     words = plain_number(float(str(node.attributes[0])))
     if words.startswith("-"):
-        return piece(UNARY, ("−" if context.style == "unicode" else "-") + words[1:])  # noqa: RUF001
+        return piece(UNARY, ("−" if context.style == "unicode" else "-") + words[1:])
     return piece(ATOM, words)
 
 
@@ -84,7 +84,7 @@ def _sum(text: str, uni: str) -> Printer:
 
 def _mul(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
     scalar = not all(a.shape for a in node.arguments)
-    sign = " * " if context.style == "text" else " × " if scalar else " ∘ "  # noqa: RUF001
+    sign = " * " if context.style == "text" else " × " if scalar else " ∘ "
     return piece(PRODUCT, factor(inner[0]), sign, at_least(ADJACENT, inner[1]))
 
 
@@ -102,7 +102,7 @@ def _pow(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
 
 
 def _neg(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
-    sign = "−" if context.style == "unicode" else "-"  # noqa: RUF001
+    sign = "−" if context.style == "unicode" else "-"
     literal = node.arguments[0].operation == "number"
     return piece(UNARY, sign, bracket(inner[0]) if literal else at_least(ADJACENT, inner[0]))
 
@@ -115,7 +115,7 @@ def _matmul(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
 
 
 def _side_by_side(left: Node, right: Node) -> bool:
-    """Whether `W x` would be read back as the product: `W (x)` looks like a function, `W [x]` like an index."""
+    """Whether `W x` is read back as it is: `W (x)` looks like a call, `W [x]` like an index."""
     if left.operation not in ("parameter", "transpose", "labelled"):
         return False
     if right.operation in ("read", "parameter") or right.operation in _NAMED:
@@ -192,7 +192,7 @@ SYMBOLS: dict[str, Printer] = {
     "labelled": _labelled,
     "number": _number,
     "add": _sum(" + ", " + "),
-    "sub": _sum(" - ", " − "),  # noqa: RUF001
+    "sub": _sum(" - ", " − "),
     "mul": _mul,
     "div": _div,
     "pow": _pow,
@@ -207,4 +207,4 @@ SYMBOLS: dict[str, Printer] = {
     "first": _first,
     "sum_children": _children,
 }
-"""For every operation of the graph, its printer for text and Unicode; `latex.py` has the third style."""
+"""For every operation of the graph, its printer for text and Unicode; LaTeX is in `latex.py`."""

@@ -13,8 +13,7 @@ class Term:
     """A piece of an expression, as written; compared by identity.
 
     Attributes:
-        kind: from the parser `bare`, `call`, `over`, `adjacent`, else an operation of the graph; after
-            `resolve` only operations of the graph.
+        kind: an operation of the graph; before names are looked up also `bare`, `call`, `adjacent`.
         span: the place in the text.
         arguments: the terms that it is made of.
         name: of a signal, parameter, constant or function.
@@ -66,7 +65,7 @@ def snippet(span: Span) -> str:
 
 
 def postorder(root: Term) -> Iterator[Term]:
-    """Every term below `root`, arguments before what they are part of, in text order; no recursion."""
+    """Every term below `root`, arguments first, in text order; no recursion."""
     stack = [(root, False)]
     while stack:
         term, ready = stack.pop()

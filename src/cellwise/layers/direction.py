@@ -29,6 +29,7 @@ class Direction(nn.Module):
     """The parameters of one layer in one direction, and the fold of the cell over rows.
 
     Parameters are registered under the names of the equations, whatever these are: `W_z`, `b_f`, …
+    `state_sizes` gives the size of each state, 1 for a scalar.
     """
 
     def __init__(
@@ -53,6 +54,11 @@ class Direction(nn.Module):
         compiled = _compiled(self.cell.system)
         self._key = bind(compiled, self.sizes, self.constants, self.backend)
         self._used = list(compiled.forward.system.parameters)
+        shapes = {name: self.cell.system.shape_of(name) for name in self.cell.states}
+        self._scalar = [len(shape) == 0 for shape in shapes.values()]
+        self.state_sizes = {
+            name: shape[0].evaluate(self.sizes) if shape else 1 for name, shape in shapes.items()
+        }
         self._learned = {state: str(node.attributes[0]) for state, node in self.cell.system.initial}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -71,27 +77,23 @@ class Direction(nn.Module):
         own = {name: self.weight(name) for name in self.cell.system.parameters}
         reset(own, self.cell.system, self.cell.init)
 
-    def state_size(self, name: str) -> int:
-        """The size of a state; 1 for a scalar."""
-        shape = self.cell.system.shape_of(name)
-        return shape[0].evaluate(self.sizes) if shape else 1
-
     def initial(self, rows: Tensor, n_sequences: int) -> list[Tensor]:
         """The states before the first step, [B, ·]: learned ones repeated, others zeros."""
         states = []
-        for name in self.cell.states:
+        for name, size in self.state_sizes.items():
             if name in self._learned:
-                states.append(self.weight(self._learned[name]).expand(n_sequences, -1))
+                learned = self.weight(self._learned[name]).reshape(-1)
+                states.append(learned.expand(n_sequences, -1))
             else:
-                states.append(rows.new_zeros(n_sequences, self.state_size(name)))
+                states.append(rows.new_zeros(n_sequences, size))
         return states
 
     def forward(
         self, rows: Tensor, states: list[Tensor], levels: Levels
     ) -> tuple[Tensor, list[Tensor]]:
         """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states."""
-        scalar = [not self.cell.system.shape_of(name) for name in self.cell.states]
-        edges = [s.squeeze(-1) if flat else s for s, flat in zip(states, scalar, strict=True)]
+        edges = [s.squeeze(-1) if one else s for s, one in zip(states, self._scalar, strict=True)]
         arrays = Arrays([rows], edges, [self.weight(name) for name in self._used])
         y, last = fold(self._key, arrays, levels.sizes)
-        return y, [s.unsqueeze(-1) if flat else s for s, flat in zip(last, scalar, strict=True)]
+        ends = zip(last, self._scalar, strict=True)
+        return y, [s.unsqueeze(-1) if one else s for s, one in ends]

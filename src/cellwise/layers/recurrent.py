@@ -223,7 +223,7 @@ class Recurrent(nn.Module):
         if state is None:
             return [d.initial(rows, n_sequences) for d in self._directions]
         given = [state] if isinstance(state, Tensor) else list(state)
-        names = self.cell.states
+        names = list(self._directions[0].state_sizes)
         if len(given) != len(names):
             raise ShapeError(
                 f"state must hold {len(names)} tensors ({', '.join(names)}), but holds {len(given)}"
@@ -235,7 +235,7 @@ class Recurrent(nn.Module):
         ]
 
     def _checked_state(self, name: str, state: Tensor, form: Form) -> Tensor:
-        size = self._directions[0].state_size(name)
+        size = self._directions[0].state_sizes[name]
         wanted = [len(self._directions), form.levels.n_sequences, size]
         if form.unbatched:
             del wanted[1]
@@ -245,10 +245,10 @@ class Recurrent(nn.Module):
 
     def _give_states(self, last: list[list[Tensor]], form: Form) -> Any:
         whole = []
-        for k in range(len(self.cell.states)):
+        for k in range(len(self._directions[0].state_sizes)):
             stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
             whole.append(stacked[:, 0] if form.unbatched else stacked)
-        return _state_type(self.cell)(*whole)
+        return _state_type(tuple(self._directions[0].state_sizes))(*whole)
 
     def backend_report(self) -> BackendReport:
         """Which back end serves forward, backward, double backward, jvp and vmap, and why."""
@@ -324,9 +324,8 @@ def _check_inputs(cell: Cell) -> None:
 _types: dict[tuple[str, ...], Any] = {}
 
 
-def _state_type(cell: Cell) -> Any:
-    """The named tuple of a cell's states, one class for each set of names."""
-    names = tuple(cell.states)
+def _state_type(names: tuple[str, ...]) -> Any:
+    """The named tuple of states of these names, one class for each set of names."""
     if names not in _types:
         _types[names] = namedtuple("State", names, rename=True)
     return _types[names]

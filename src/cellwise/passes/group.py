@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from cellwise.autodiff.derivative import Names, names_of
-from cellwise.autodiff.rules import transposed
-from cellwise.graph.build import add, concat, matmul, remake, transpose
-from cellwise.graph.node import Node
+from cellwise.autodiff.derivative import names_of
+from cellwise.graph.build import add, concat, matmul, read, remake, transpose
+from cellwise.graph.node import Node, walk
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
 from cellwise.passes.affine import affine_parts, is_product, join, operands
 from cellwise.passes.sections import bound_names, is_bound, sections
 from cellwise.passes.share import name_nodes, reads_of
+from cellwise.passes.sums import Term, sum_of, terms
+
+
+def merge(system: System) -> System:
+    """The system with sums of products as single products.
+
+    `A.T @ a[t] + B.T @ b[t]` becomes `concat(A, B).T @ [a[t], b[t]]`, where a and b depend on a state.
+    """
+    bound = bound_names(system)
+    rank = {line.name: place for place, line in enumerate(system.equations) if line.name in bound}
+    sums = [n for n in walk(system.roots()) if n.operation in ("add", "sub")]
+    inner = {argument for node in sums for argument in node.arguments}
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        whole = remake(node, arguments)
+        if whole.operation not in ("add", "sub") or node in inner:
+            return whole
+        return _merged(whole, rank)
+
+    return rewrite_system(system, step)
+
+
+def _merged(whole: Node, rank: dict[str, int]) -> Node:
+    matrices: dict[Node, list[Node]] = {}
+    rest: list[Term] = []
+    for minus, node in terms(whole):
+        if not minus and _is_linear_in_signal(node, rank):
+            matrices.setdefault(node.arguments[1], []).append(node.arguments[0])
+        else:
+            rest.append((minus, node))
+    if sum(map(len, matrices.values())) < 2:
+        return whole
+    order = sorted(matrices, key=lambda node: rank[str(node.attributes[0])])
+    columns = [_transposed(add(*matrices[node])) for node in order]
+    product = matmul(transpose(concat(*columns)), concat(*order))
+    return sum_of([*rest, (False, product)])
+
+
+def _is_linear_in_signal(node: Node, rank: dict[str, int]) -> bool:
+    if node.operation != "matmul" or not is_product(node):
+        return False
+    operand = node.arguments[1]
+    return operand.operation == "read" and operand.attributes[1] == "t" and operand.attributes[0] in rank
+
+
+def _transposed(matrix: Node) -> Node:
+    return matrix.arguments[0] if matrix.operation == "transpose" else transpose(matrix)
 
 
 def group(system: System) -> System:
@@ -21,20 +65,12 @@ def group(system: System) -> System:
     `W_z @ h[t-1]` and `W_r @ h[t-1]` become parts of `h_1[t] = concat(W_z, W_r) @ h[t-1]`; a bias goes along.
     Products of the loop over the steps and products that are done for all steps at once stay apart.
     """
-    if system.structure == "tree":
-        return system
-    groups = _groups(system)
-    names, fresh = {line.value: line.name for line in system.equations}, names_of(system)
-    parts: dict[Node, Node] = {}
-    wanted: dict[Node, str] = {}
-    for members in groups:
-        if len(members) > 1:
-            whole, pieces = join(members)
-            parts.update(zip(members, pieces, strict=True))
-            wanted[whole] = _name(whole, fresh)
-        elif members[0] not in names:
-            wanted[members[0]] = _name(members[0], fresh)
-    return _replaced(system, parts, wanted)
+    while True:
+        groups = _groups(system)
+        several = next((members for members in groups if len(members) > 1), None)
+        if several is None:
+            return _named(system, [members[0] for members in groups])
+        system = _joined(system, several)
 
 
 def _groups(system: System) -> list[list[Node]]:
@@ -52,7 +88,43 @@ def _groups(system: System) -> list[list[Node]]:
     return list(found.values())
 
 
-def _name(node: Node, fresh: Names) -> str:
-    """After the signal that the product takes."""
-    taken = [inner for inner in reads_of(node) if inner.attributes[1]]
-    return fresh.numbered(str(taken[0].attributes[0]))
+def _joined(system: System, members: list[Node]) -> System:
+    whole, pieces = join(members)
+    replaced = dict(zip(members, pieces, strict=True))
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        return replaced[node] if node in replaced else remake(node, arguments)
+
+    return _named(rewrite_system(system, step), [whole])
+
+
+def _named(system: System, products: list[Node]) -> System:
+    """A line for each of the products that is none yet, named after the signal that the product takes."""
+    fresh = names_of(system)
+    lines = {line.value for line in system.equations}
+    wanted = {}
+    for node in products:
+        if node not in lines:
+            wanted[node] = fresh.numbered(str(reads_of(node)[0].attributes[0]))
+    return name_nodes(system, wanted)
+
+
+def drop_aliases(system: System, keep: frozenset[str]) -> System:
+    """The system without equations that only rename a signal or a part of one, but for those to `keep`."""
+    values: dict[Node, Node] = {}
+    for line in system.equations:
+        if line.name not in keep and _is_alias(line.value):
+            values[read(line.name, line.index, line.value.shape)] = line.value
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        return values[node] if node in values else remake(node, arguments)
+
+    rewritten = rewrite_system(system, step)
+    names = {str(node.attributes[0]) for node in values}
+    lines = tuple(line for line in rewritten.equations if line.name not in names)
+    return type(system)(**{**rewritten.__dict__, "equations": lines})
+
+
+def _is_alias(value: Node) -> bool:
+    whole = value.arguments[0] if value.operation == "part" else value
+    return whole.operation == "read" and whole.attributes[1] == "t"

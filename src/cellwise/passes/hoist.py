@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from cellwise.autodiff.derivative import names_of
-from cellwise.graph.build import add, neg, remake, sub
+from cellwise.graph.build import add, remake
 from cellwise.graph.node import Node, walk
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
 from cellwise.passes.sections import bound_names, is_bound
 from cellwise.passes.share import PRODUCTS, name_nodes
-
-Term = tuple[bool, Node]
-"""A term of a sum, and whether it is subtracted."""
-
+from cellwise.passes.sums import sum_of, terms
 
 def hoist(system: System) -> System:
     """The system with products of inputs as equations of their own.
@@ -33,15 +29,7 @@ def hoist(system: System) -> System:
             for node in _free_parts(line.value, system, bound):
                 if node not in found:
                     found[node] = names.numbered(line.name)
-    named = name_nodes(system, found)
-    return _first(named, set(found.values()))
-
-
-def _first(system: System, names: set[str]) -> System:
-    """Free equations stand ahead of all others: their order among themselves stays."""
-    bound = bound_names(system)
-    lines = sorted(system.equations, key=lambda line: line.name in bound)
-    return replace(system, equations=tuple(lines))
+    return name_nodes(system, found)
 
 
 def _free_parts(value: Node, system: System, bound: set[str]) -> list[Node]:
@@ -74,25 +62,9 @@ def _gather(system: System) -> System:
 
 
 def _sorted_sum(whole: Node, system: System, bound: set[str]) -> Node:
-    terms = list(_terms(whole, False))
-    free = [term for term in terms if not is_bound(term[1], system, bound)]
-    rest = [term for term in terms if term not in free]
+    every = list(terms(whole))
+    free = [term for term in every if not is_bound(term[1], system, bound)]
+    rest = [term for term in every if term not in free]
     if not rest or not any(_has_product(node) for _, node in free):
         return whole
-    return add(_sum(free), _sum(rest))
-
-
-def _terms(node: Node, minus: bool) -> Iterator[Term]:
-    if node.operation in ("add", "sub") and node.varies:
-        yield from _terms(node.arguments[0], minus)
-        yield from _terms(node.arguments[1], minus != (node.operation == "sub"))
-    else:
-        yield minus, node
-
-
-def _sum(terms: list[Term]) -> Node:
-    plus = [node for minus, node in terms if not minus]
-    less = [node for minus, node in terms if minus]
-    if not plus:
-        return neg(add(*less))
-    return sub(add(*plus), add(*less)) if less else add(*plus)
+    return add(sum_of(free), sum_of(rest))

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cellwise.autodiff.reverse import backward
+from cellwise.errors import BackendError
 from cellwise.graph.system import System
+from cellwise.graph.verify import IllFormed
 from cellwise.graph.verify import verify as check
+from cellwise.passes.accumulate import accumulate
+from cellwise.passes.group import drop_aliases, group, merge
+from cellwise.passes.hoist import hoist
+from cellwise.passes.name_products import name_products
 from cellwise.passes.program import Program
+from cellwise.passes.sections import schedule
+from cellwise.passes.share import share
+from cellwise.passes.simplify import simplify
+
+Pass = Callable[[System], System]
+
+READABLE: tuple[Pass, ...] = (simplify, share)
+"""What makes a derived system readable: fewer and shorter equations."""
+
+PREPARE: tuple[Pass, ...] = (*READABLE, name_products)
+"""What a cell goes through before it is differentiated."""
+
+FORWARD: tuple[Pass, ...] = (hoist, group)
+BACKWARD: tuple[Pass, ...] = (hoist, merge, accumulate, share, group)
+"""What is done for speed alone: few, large products, as far as can be outside the loop over the steps."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +38,9 @@ class Compiled:
 
     Attributes:
         forward: computes the signals; `forward.system.output` is the output.
-        backward: computes the cotangents from the last step to the first.
+        backward: computes the cotangents, from the last step to the first.
         saved: what the forward must keep for the backward: signals (no inputs) that `backward` reads.
-        names: for each input, signal and parameter, the name of its cotangent in `backward`.
+        names: for each input, signal and parameter of the cell, the name of its cotangent in `backward`.
         out: the input of `backward` that holds the cotangent of the output.
         previous: for each state `s`, the name in `backward` of what a step sends to `s[t-1]`.
     """
@@ -33,18 +54,43 @@ class Compiled:
 
 
 def compile_system(system: System, *, verify: bool = False) -> Compiled:
-    """Derive the backward of `system` and make programs of both."""
-    derived = backward(system)
-    check(derived.system)
+    """Derive the backward of a cell and make programs of both.
+
+    Args:
+        system: the cell's equations, over a chain.
+        verify: check the system after every pass; tests do.
+
+    Raises:
+        StructureError: the system has no backward equations.
+        BackendError: `verify` found that a pass broke the system; the message names the pass.
+    """
+    prepared = _run(PREPARE, system, verify)
+    if prepared.parameters.keys() != system.parameters.keys() or prepared.inputs != system.inputs:
+        prepared = system  # a simplified cell must not lose what a person feeds it
+    derived = backward(prepared)
+    readable = _run(READABLE, derived.system, verify)
     return Compiled(
-        forward=_program(system),
-        backward=_program(derived.system),
-        saved=tuple(name for name in derived.system.given if name not in system.inputs),
+        forward=_program(FORWARD, prepared, verify),
+        backward=_program(BACKWARD, readable, verify),
+        saved=tuple(name for name in readable.given if name not in system.inputs),
         names=derived.names,
         out=derived.out,
         previous=derived.previous,
     )
 
 
-def _program(system: System) -> Program:
-    return Program(system, (), system.equations, (), system.totals)
+def _program(passes: tuple[Pass, ...], system: System, verify: bool) -> Program:
+    """The passes, and no line that only renames, unless the system came with it."""
+    keep = frozenset(system.defined)
+    return schedule(_run((*passes, lambda s: drop_aliases(s, keep)), system, verify))
+
+
+def _run(passes: tuple[Pass, ...], system: System, verify: bool) -> System:
+    for one in passes:
+        system = one(system)
+        if verify:
+            try:
+                check(system)
+            except IllFormed as error:
+                raise BackendError(f"the pass '{one.__name__}' broke the system: {error}") from error
+    return system

@@ -9,7 +9,6 @@ arithmetic has shapes that do not depend on the lengths, so that it can be trace
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from torch import Tensor
 from cellwise.errors import StructureError
 
 
-@dataclass(frozen=True)
+@dataclass
 class Levels:
     """How the rows of a batch lie.
 
@@ -27,6 +26,10 @@ class Levels:
         n_rows: R, the rows that there is room for; the live ones come first.
         order: int64 [B], which sequence is in each place, or None if they lie in their own order.
         even: all sequences have the length T.
+        offsets: int64 [T], the first row of each level.
+        level: int64 [R], the level of each row.
+        place: int64 [R], in which place of its level each row is; 0 beyond the live rows.
+        rank: int64 [B], the place of each sequence, or None as `order`.
     """
 
     sizes: Tensor
@@ -35,28 +38,16 @@ class Levels:
     order: Tensor | None = None
     even: bool = False
 
-    @cached_property
-    def _offsets(self) -> Tensor:
-        return torch.cumsum(self.sizes, 0) - self.sizes
-
-    @cached_property
-    def _level(self) -> Tensor:
+    def __post_init__(self) -> None:
+        """Work out where the rows lie. Nothing here is lazy: `torch.compile` traces it as it is."""
         ends = torch.cumsum(self.sizes, 0)
         rows = torch.arange(self.n_rows, device=self.sizes.device)
-        level = torch.searchsorted(ends, rows, right=True)
-        return level.clamp(max=max(len(self.sizes) - 1, 0))
-
-    @cached_property
-    def place(self) -> Tensor:
-        """int64 [R]: in which place of its level each row is; 0 for rows beyond the live ones."""
-        rows = torch.arange(self.n_rows, device=self.sizes.device)
-        place = rows - self._offsets[self._level]
-        return torch.where(rows < self.sizes.sum(), place, 0)
-
-    @cached_property
-    def rank(self) -> Tensor | None:
-        """int64 [B]: the place of each sequence."""
-        return None if self.order is None else torch.argsort(self.order)
+        last = max(len(self.sizes) - 1, 0)
+        self.offsets = ends - self.sizes
+        self.level = torch.searchsorted(ends, rows, right=True).clamp(max=last)
+        self.live = rows < self.sizes.sum()
+        self.place = torch.where(self.live, rows - self.offsets[self.level], 0)
+        self.rank = None if self.order is None else torch.argsort(self.order)
 
     def sorted(self, edges: Tensor) -> Tensor:
         """States [B, ·] from the sequences' own order into that of the places."""
@@ -69,17 +60,13 @@ class Levels:
     def reversed(self, rows: Tensor) -> Tensor:
         """The rows [R, ·] with every sequence in reverse, each within its own length."""
         if self.even:
-            return rows.reshape(-1, self.n_sequences, *rows.shape[1:]).flip(0).reshape(rows.shape)
-        return rows[self._mirror]
-
-    @cached_property
-    def _mirror(self) -> Tensor:
-        rows = torch.arange(self.n_rows, device=self.sizes.device)
+            steps = rows.reshape(len(self.sizes), self.n_sequences, *rows.shape[1:])
+            return steps.flip(0).reshape(rows.shape)
         places = torch.arange(self.n_sequences, device=self.sizes.device)
         lengths = (self.sizes[None, :] > places[:, None]).sum(1)
-        level = (lengths[self.place] - 1 - self._level).clamp(min=0)
-        mirrored = self._offsets[level] + self.place
-        return torch.where(rows < self.sizes.sum(), mirrored, rows)
+        level = (lengths[self.place] - 1 - self.level).clamp(min=0)
+        rows_now = torch.arange(self.n_rows, device=self.sizes.device)
+        return rows[torch.where(self.live, self.offsets[level] + self.place, rows_now)]
 
 
 def even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
@@ -127,7 +114,7 @@ def rows_of_padded(x: Tensor, levels: Levels) -> Tensor:
     flat = x.reshape(-1, *x.shape[2:])
     if levels.order is None:
         return flat
-    return flat[levels._level * levels.n_sequences + levels.order[levels.place]]
+    return flat[levels.level * levels.n_sequences + levels.order[levels.place]]
 
 
 def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps: int) -> Tensor:
@@ -137,7 +124,7 @@ def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps
         return rows.reshape(n_steps, n_sequences, *rows.shape[1:])
     steps = torch.arange(n_steps, device=rows.device)
     live = steps[:, None] < lengths[None, :]
-    where = torch.where(live, levels._offsets[:, None] + levels.rank[None, :], 0)
+    where = torch.where(live, levels.offsets[:, None] + levels.rank[None, :], 0)
     if not rows.shape[0]:
         return rows.new_zeros(n_steps, n_sequences, *rows.shape[1:])
     mask = live.reshape(*live.shape, *[1] * (rows.dim() - 1))
@@ -147,11 +134,11 @@ def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps
 def rows_of_jagged(values: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The rows [N, ·] of sequences that lie one after another in `values` [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
-    return values[offsets[order][levels.place] + levels._level]
+    return values[offsets[order][levels.place] + levels.level]
 
 
 def jagged_of_rows(rows: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The sequences one after another [N, ·] of rows [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
-    source = offsets[order][levels.place] + levels._level
+    source = offsets[order][levels.place] + levels.level
     return rows[torch.argsort(source)]

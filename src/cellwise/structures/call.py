@@ -88,7 +88,9 @@ class Call:
     @property
     def n_sequences(self) -> int:
         """The number of sequences, B."""
-        return self.arrays.edges[0].shape[0] if self.arrays.edges else int(self.level_sizes.max())
+        if self.arrays.edges:
+            return self.arrays.edges[0].shape[0]
+        return int(self.level_sizes[0]) if len(self.level_sizes) else 0
 
     def shape(self, name: str) -> list[int]:
         """The sizes of a signal of the cell."""

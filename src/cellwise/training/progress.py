@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -20,8 +20,8 @@ from rich.progress import (
 LINE_SECONDS = 5.0
 
 
-class Reporter(Protocol):
-    """Told how far the work is; shows it, or does not."""
+class Reporter:
+    """Told how far the work is. This one shows nothing; those below do."""
 
     def begin(self, name: str, total: int, done: int = 0) -> None:
         """A stretch of work starts, `done` of whose `total` parts are done already."""
@@ -34,10 +34,6 @@ class Reporter(Protocol):
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
-
-
-class Silence(Reporter):
-    """Shows nothing."""
 
 
 class PlainLines(Reporter):
@@ -108,7 +104,7 @@ class Bar(Reporter):
 def make_reporter(*, quiet: bool = False) -> Reporter:
     """A bar where standard error is a terminal, lines where it is not, nothing when `quiet`."""
     if quiet:
-        return Silence()
+        return Reporter()
     console = Console(stderr=True)
     return Bar(console) if console.is_terminal else PlainLines()
 

@@ -26,7 +26,7 @@ from cellwise.training.complaints import build_section
 from cellwise.training.config import RunConfig, check_resumable, parse_config, read_text
 from cellwise.training.loop import Loop, Setting
 from cellwise.training.processes import Processes, find_device
-from cellwise.training.progress import Reporter, Silence
+from cellwise.training.progress import Reporter
 from cellwise.training.stops import watch_signals
 from cellwise.training.writing import write_config
 
@@ -181,7 +181,7 @@ def train(
     _check_folder(folder, resume=resume)
     _use_threads(config.training.threads)
     processes = Processes(config.training.device)
-    shown = reporter if reporter is not None and processes.main else Silence()
+    shown = reporter if reporter is not None and processes.main else Reporter()
     goes_on = resume and has_checkpoint(folder)
     if goes_on:
         check_resumable(load_run_config(folder), config)
