@@ -2,8 +2,8 @@
 
 The blocks of a document share their names and one empty folder, from top to bottom, as for a person
 who follows it. In a console block, lines after `$ ` and `> ` are run by bash and must succeed; what
-stands below them, if anything does, has to be what they print (`...` stands for any text). A block of
-the language `cell` has to be a cell, and lies in the folder as mycell.txt.
+stands below them, if anything does, has to be what they print (`...` stands for any text). A block
+of the language `cell` has to be a cell, and lies in the folder as mycell.txt.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Systems evaluated as they are written: one sequence, step by step, in numpy, float64.
 
-    trace = evaluate(system, feed)                     # trace.signals["h"] is [T, ·], trace.totals["d_W"]
+    trace = evaluate(system, feed)
+    trace.signals["h"], trace.totals["d_W"]  # [T, ·], [·, ·]
 
 Nothing here is shared with a back end, so that it judges them and the derived equations.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from cellwise.graph.dimension import Dim, Shape
 from cellwise.graph.node import Node, walk
 from cellwise.graph.operations import EPSILON
 from cellwise.graph.system import System
+from cellwise.passes.program import Program
 
 Array = NDArray[np.float64]
 Arrays = Mapping[str, Array]
@@ -31,7 +33,7 @@ class Feed:
     Attributes:
         steps: the number of steps.
         signals: inputs and given signals by name, [T, ·].
-        edges: what is read beyond the first step (the last, at `t+1`), by signal; zeros where absent.
+        edges: what is read beyond the first step (the last, at `t+1`), by signal; else zeros.
         parameters: by name.
         constants: those that differ from the system's.
         sizes: of names that no array tells.
@@ -47,7 +49,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class Trace:
-    """All values: `signals` [T, ·] (the fed ones too), `totals`, and each state's `edges` at the end."""
+    """All values: `signals` [T, ·] (the fed ones too), `totals`, each state's last in `edges`."""
 
     signals: dict[str, Array]
     totals: dict[str, Array]
@@ -55,7 +57,7 @@ class Trace:
 
 
 def evaluate(system: System, feed: Feed) -> Trace:
-    """Evaluate a chain's equations in their order, from the first step or, for `t+1`, from the last."""
+    """Evaluate a chain's equations in order, from the first step or, for `t+1`, from the last."""
     return _Evaluation(system, feed).run()
 
 
@@ -98,9 +100,9 @@ class _Evaluation:
         if node.operation == "parameter":
             return np.asarray(self.feed.parameters[str(node.attributes[0])])
         if node.operation == "constant":
-            return np.float64(self.constants[str(node.attributes[0])])
+            return np.asarray(self.constants[str(node.attributes[0])])
         if node.operation == "number":
-            return np.float64(str(node.attributes[0]))
+            return np.asarray(float(str(node.attributes[0])))
         with np.errstate(all="ignore"):
             value = OPERATE[node.operation](node, self.sizes, *arguments)
         expected = tuple(size.evaluate(self.sizes) for size in node.shape)
@@ -125,7 +127,9 @@ class _Evaluation:
 
     def total(self, root: Node, sums: dict[Node, Array]) -> Array:
         memo: dict[Node, Array] = {}
-        inside = set(walk(n.arguments[0] for n in walk([root]) if n.operation in ("total", "first")))
+        inside = set(
+            walk(n.arguments[0] for n in walk([root]) if n.operation in ("total", "first"))
+        )
         for node in walk([root]):
             if node.operation == "total":
                 shape = [size.evaluate(self.sizes) for size in node.shape]
@@ -183,7 +187,7 @@ def _inverse_std(v: Array) -> Array:
 
 def _is_largest(v: Array) -> Array:
     hit = np.asarray(v == v.max(), dtype=np.float64)
-    return hit / hit.sum()
+    return np.asarray(hit / hit.sum())
 
 
 def _softmax(v: Array) -> Array:
@@ -216,7 +220,7 @@ def _broadcast(node: Node, sizes: Sizes, scalar: Array) -> Array:
 def _permute(node: Node, sizes: Sizes, cube: Array) -> Array:
     axes = node.attributes[0]
     assert isinstance(axes, tuple)
-    return np.transpose(cube, [a for a in axes if isinstance(a, int)])
+    return np.asarray(np.transpose(cube, [a for a in axes if isinstance(a, int)]))
 
 
 OPERATE: dict[str, Operate] = {
@@ -265,3 +269,20 @@ OPERATE: dict[str, Operate] = {
     "permute": _permute,
 }
 """Every operation that is neither a leaf nor over steps or children."""
+
+
+def evaluate_program(program: Program, feed: Feed) -> Trace:
+    """Evaluate a program section by section: each one over all steps before the next begins."""
+    system = program.system
+    signals, edges = dict(feed.signals), dict(feed.edges)
+    for state, node in system.initial:
+        edges.setdefault(state, np.asarray(feed.parameters[str(node.attributes[0])]))
+    for section in (program.before, program.loop, program.after):
+        lines = replace(system, equations=section, totals=(), initial=())
+        trace = evaluate(lines, replace(feed, signals=signals, edges=edges))
+        signals = trace.signals
+    sums = replace(system, equations=(), totals=program.totals, initial=())
+    totals = evaluate(sums, replace(feed, signals=signals, edges=edges)).totals
+    last = _Evaluation(system, replace(feed, edges=edges))
+    last.signals = signals
+    return Trace(signals, totals, {name: last.last(name) for name in system.states})

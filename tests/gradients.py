@@ -1,4 +1,4 @@
-"""Gradients of sample cells: by central differences, and by derived systems evaluated as written."""
+"""Gradients of sample cells: by central differences, and by derived systems as written."""
 
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ def sweep_back(
     """The gradients that a backward system gives, evaluated as written."""
     forward = evaluate(primal, feed)
     back = evaluate(derived.system, back_feed(primal, derived, feed, forward, weights, edges))
+    return gradients_of(primal, derived, feed, back, edges)
+
+
+def gradients_of(
+    primal: System, derived: Derivative, feed: Feed, back: Trace, edges: Mapping[str, Array]
+) -> Gradients:
+    """The gradients among the values of a backward system."""
     found = {name: back.signals[derived.names[name]] for name in primal.inputs}
     found |= {name: back.totals[derived.names[name]] for name in primal.parameters}
     for name in feed.edges:

@@ -6,20 +6,17 @@ import importlib
 import inspect
 import pkgutil
 
-import pytest
-
 import cellwise
 
 MODULES = sorted(info.name for info in pkgutil.walk_packages(cellwise.__path__, "cellwise."))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_public_names_are_described(name):
-    module = importlib.import_module(name)
+def test_public_names_are_described():
     undescribed = []
-    for key, value in vars(module).items():
-        if not key.startswith("_") and getattr(value, "__module__", "") == name:
-            undescribed += _undescribed(key, value)
+    for name in MODULES:
+        for key, value in vars(importlib.import_module(name)).items():
+            if not key.startswith("_") and getattr(value, "__module__", "") == name:
+                undescribed += [f"{name}.{place}" for place in _undescribed(key, value)]
     assert not undescribed
 
 

@@ -1,5 +1,6 @@
 """Write a recurrent or recursive network as its equations, and get a trained model."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cellwise import cells
@@ -13,9 +14,9 @@ from cellwise.errors import (
     ShapeError,
     StructureError,
 )
-from cellwise.layers import Recurrent
 
 if TYPE_CHECKING:
+    from cellwise.layers import Recurrent
     from cellwise.training.run import load_run
 
 __version__ = "0.1.0"
@@ -34,11 +35,17 @@ __all__ = [
     "load_run",
 ]
 
+_ON_FIRST_USE = {"Recurrent": "cellwise.layers", "load_run": "cellwise.training.run"}
+"""What brings torch or the training extras along, so that equations and `--help` need neither."""
+
 
 def __getattr__(name: str) -> Any:
-    """`load_run` brings the training extras along, so it is loaded on first use."""
-    if name == "load_run":
-        from cellwise.training.run import load_run
-
-        return load_run
+    """Load what `_ON_FIRST_USE` names when it is first asked for."""
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(_ON_FIRST_USE[name]), name)
     raise AttributeError(f"module 'cellwise' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, those not yet loaded included."""
+    return __all__

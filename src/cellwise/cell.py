@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from cellwise.autodiff.forward import tangent
 from cellwise.autodiff.reverse import backward
-from cellwise.equation import read_system, show
+from cellwise.equation import canonical, read_system, show
 from cellwise.errors import EquationError, StructureError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
@@ -59,8 +59,10 @@ class Cell:
 
     @classmethod
     def from_system(cls, system: System, name: str = "cell") -> Cell:
-        """The cell that says what a system made otherwise says: its sizes are those of its text."""
-        return cls(show(system), name)
+        """The cell of a system that was made otherwise, its sizes named as a text's would be."""
+        cell = cls.__new__(cls)
+        cell.system, cell.name, cell.init = canonical(system), name, MappingProxyType({})
+        return cell
 
     @property
     def inputs(self) -> tuple[str, ...]:

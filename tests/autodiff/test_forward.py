@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from cellwise.autodiff.derivative import Derivative
 from cellwise.autodiff.forward import tangent
+from cellwise.autodiff.reverse import backward
 from cellwise.equation import read_system
 from cellwise.graph.system import System
 from cellwise.graph.verify import verify
 from tests.evaluate import Array, Feed, evaluate
-from tests.gradients import STEP, moved, places, tangent_feed
-from tests.samples import SAMPLES, feed_of
+from tests.gradients import STEP, central, moved, places, sweep_back, tangent_feed
+from tests.samples import SAMPLES, cotangents, feed_of, loss
 from tests.tolerances import TOLERANCE
 
 DIFFERENCE = TOLERANCE[torch.float64]["difference"]
@@ -44,49 +47,38 @@ def test_agrees_with_central_differences(name):
         np.testing.assert_allclose(value, expected, **DIFFERENCE, err_msg=signal)
 
 
-SECOND = ["gru", "lstm", "norm and softmax", "scalar state", "powers", "bilinear"]
+def with_tangents(system: System) -> System:
+    """One system that holds a cell and its tangent equations."""
+    derived = tangent(system).system
+    return replace(
+        derived,
+        equations=system.equations + derived.equations,
+        initial=system.initial + derived.initial,
+        given=(),
+    )
 
 
-@pytest.mark.parametrize("name", SECOND)
-def test_the_tangent_of_the_tangent_agrees_with_central_differences_of_the_tangent(name):
-    system = read_system(SAMPLES[name])
-    feed = feed_of(system, seed=6, steps=3)
-    by, along = direction(feed, 6), direction(feed, 7)
-    first = tangent(system)
-    second = tangent(first.system)
-    verify(second.system)
-
-    # The second system moves what the first reads: the values along `along`, the direction not at all.
-    forward = evaluate(system, feed)
-    first_feed = tangent_feed(system, first, feed, forward, by)
-    first_trace = evaluate(first.system, first_feed)
-    moving = push(system, first, feed, along)
-    values = {name: along.get(name, moving.get(name)) for name in first.system.given}
-    signals = {**first_feed.signals, **first_trace.signals}
-    dots = {second.names[n]: v for n, v in values.items() if v is not None}
-    dots |= {second.names[n]: np.zeros(signals[n].shape) for n in first.system.inputs}
-    parameters = dict(first_feed.parameters)
-    for name, array in first_feed.parameters.items():
-        parameters[second.names.get(name, name + "_dot")] = along.get(name, np.zeros(array.shape))
-    edges = dict(first_feed.edges)
-    for state, node in system.initial:
-        edges[first.names[state]] = first_feed.parameters[first.names[str(node.attributes[0])]]
-        edges[second.names.get(state, "-")] = along[str(node.attributes[0])]
-    for state, array in first_feed.edges.items():
-        if f"{state}[0]" in along and state in second.names:
-            edges[second.names[state]] = along[f"{state}[0]"]
-        elif state in second.names:
-            edges.setdefault(second.names[state], np.zeros(array.shape))
-    found = evaluate(
-        second.system,
-        Feed(3, {**signals, **dots}, edges, parameters, sizes=feed.sizes),
-    ).signals
-
-    above, below = (push(system, first, moved(feed, along, s * STEP), by) for s in (1, -1))
-    for signal in system.defined:
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_tangent_of_the_tangent_agrees_with_central_differences(name):
+    both = with_tangents(read_system(SAMPLES[name]))
+    feed = feed_of(both, seed=6, steps=2)
+    by = direction(feed, 6)
+    found = push(both, tangent(both), feed, by)
+    above, below = (evaluate(both, moved(feed, by, s * STEP)).signals for s in (1, -1))
+    for signal, value in found.items():
         expected = (above[signal] - below[signal]) / (2 * STEP)
-        got = found[second.names[first.names[signal]]]
-        np.testing.assert_allclose(got, expected, **DIFFERENCE, err_msg=signal)
+        np.testing.assert_allclose(value, expected, **DIFFERENCE, err_msg=signal)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "norm and softmax", "bilinear", "tied weights"])
+def test_the_backward_of_the_tangent_agrees_with_central_differences(name):
+    both = with_tangents(read_system(SAMPLES[name]))
+    feed = feed_of(both, seed=6, steps=2)
+    weights, edges = cotangents(both, feed, 6)
+    found = sweep_back(both, backward(both), feed, weights, edges)
+    expected = central(lambda moved: loss(both, moved, weights, edges), feed)
+    for key, gradient in expected.items():
+        np.testing.assert_allclose(found[key], gradient, **DIFFERENCE, err_msg=key)
 
 
 def test_names_say_what_is_a_tangent():

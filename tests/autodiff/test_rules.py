@@ -1,4 +1,4 @@
-"""Each operation's rule: its tangent against central differences, its transpose against its tangent."""
+"""Each operation's rule: tangent against central differences, transpose against tangent."""
 
 from __future__ import annotations
 
@@ -39,9 +39,15 @@ SHAPES: dict[str, Shape] = {
 }
 PAIRS = "ss nn sn ns sN NN sC"
 ARGUMENTS: dict[str, str] = {
-    **{n: "s n N" for n, row in OPERATIONS.items() if row.kind == "elementwise" and row.arity[1] == 1},
-    **{n: PAIRS for n, row in OPERATIONS.items() if row.kind == "elementwise" and row.arity[1] == 2},
-    **{name: "n" for name in "sum mean largest smallest inverse_std softmax norm is_largest".split()},
+    **{
+        n: "s n N"
+        for n, row in OPERATIONS.items()
+        if row.kind == "elementwise" and row.arity[1] == 1
+    },
+    **{
+        n: PAIRS for n, row in OPERATIONS.items() if row.kind == "elementwise" and row.arity[1] == 2
+    },
+    **dict.fromkeys("sum mean largest smallest inverse_std softmax norm is_largest".split(), "n"),
     "dot": "nn",
     "matmul": "Nm NM Sn SS",
     "transpose": "N S",
@@ -68,7 +74,9 @@ CASES = [
 ]
 
 
-def system_of(name: str, shapes: str, attributes: tuple[Attribute, ...], *, fixed: str = "") -> System:
+def system_of(
+    name: str, shapes: str, attributes: tuple[Attribute, ...], *, fixed: str = ""
+) -> System:
     """`y[t] = operation(a0[t], a1[t], …)`, with parameters for the positions in `fixed`."""
     arguments: list[Node] = []
     for position, letter in enumerate(shapes):
@@ -91,9 +99,7 @@ def feed_of(system: System, *, positive: bool = False, steps: int = 2) -> Feed:
         return np.abs(data) + 0.2 if positive else data
 
     signals = {name: draw(system.shape_of(name), steps) for name in system.inputs}
-    return Feed(
-        steps, signals, {}, {n: draw(s) for n, s in system.parameters.items()}, sizes=SIZES
-    )
+    return Feed(steps, signals, {}, {n: draw(s) for n, s in system.parameters.items()}, sizes=SIZES)
 
 
 def push(system: System, feed: Feed, by: dict[str, Array]) -> Array:

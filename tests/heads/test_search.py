@@ -11,53 +11,52 @@ EXACT = TOLERANCE[torch.float64]["exact"]
 
 
 def table_step(table):
-    """A decoder whose state counts steps and whose distribution depends on step, row and symbol.
+    """A decoder whose distribution depends on row, step and the last two symbols.
 
-    `table`: `[rows, steps, last symbol, symbol]`, log probabilities.
+    The row, the step and the last symbol but one are its state, so that a search that mixes up the
+    states of its hypotheses is found out. `table`: `[rows, steps, last but one, last, symbol]`.
     """
 
     def step(last, state):
-        rows, at = state[0][0, :, 0].long(), state[0][0, :, 1].long()
-        log_p = table[rows, at.clamp(max=table.shape[1] - 1), last]
-        moved = state[0] + torch.tensor([0.0, 1.0], dtype=state[0].dtype)
-        return log_p, (moved,)
+        rows, at, before = state[0][0].long().unbind(-1)
+        log_p = table[rows, at.clamp(max=table.shape[1] - 1), before, last]
+        return log_p, (torch.stack([rows, at + 1, last], dim=-1)[None].double(),)
 
     return step
 
 
 def start_state(rows):
-    return (torch.stack([torch.tensor([float(r), 0.0]) for r in rows])[None].double(),)
+    return (torch.tensor([[[row, 0, START] for row in rows]], dtype=torch.float64),)
 
 
 def random_table(n_rows=3, n_steps=4, sharpness=2.0):
-    scores = sharpness * torch.randn(n_rows, n_steps, N_SYMBOLS, N_SYMBOLS, dtype=torch.float64)
+    shape = (n_rows, n_steps, N_SYMBOLS, N_SYMBOLS, N_SYMBOLS)
+    scores = sharpness * torch.randn(shape, dtype=torch.float64)
     scores[..., START] = -torch.inf
     return torch.log_softmax(scores, dim=-1)
 
 
-def score_of(table, row, symbols, limit):
-    """The log probability of a sequence with its end; at the limit the end is certain."""
-    total, last = 0.0, START
+def score_of(table, row, symbols):
+    """The log probability of a sequence with its end."""
+    total, before, last = 0.0, START, START
     for at, symbol in enumerate([*symbols, END]):
-        if at < limit or symbol != END:
-            total += float(table[row, min(at, table.shape[1] - 1), last, symbol])
-        else:
-            total += float(table[row, min(at, table.shape[1] - 1), last, END])
-        last = symbol
+        total += float(table[row, min(at, table.shape[1] - 1), before, last, symbol])
+        before, last = last, symbol
     return total
 
 
 def exhaustive(table, row, limit, penalty):
     letters = [s for s in range(N_SYMBOLS) if s not in (START, END)]
     sequences = [list(s) for n in range(limit + 1) for s in itertools.product(letters, repeat=n)]
-    return max(sequences, key=lambda s: score_of(table, row, s, limit) / (len(s) + 1) ** penalty)
+    return max(sequences, key=lambda s: score_of(table, row, s) / (len(s) + 1) ** penalty)
 
 
 def test_greedy_takes_the_most_probable_symbol():
     table = random_table(1)
-    expected, last = [], START
+    expected: list[int] = []
+    before = last = START
     for at in range(3):
-        last = int(table[0, at, last].argmax())
+        before, last = last, int(table[0, at, before, last].argmax())
         if last == END:
             break
         expected.append(last)
@@ -81,7 +80,7 @@ def test_the_score_is_the_log_probability_of_the_sequence(size):
     for row, found in enumerate(
         search(table_step(table), start_state([0, 1, 2]), torch.tensor([3, 3, 3]), rules)
     ):
-        expected = torch.tensor(score_of(table, row, found.symbols, 3), dtype=torch.float64)
+        expected = torch.tensor(score_of(table, row, found.symbols), dtype=torch.float64)
         score = torch.tensor(found.log_probability, dtype=torch.float64)
         torch.testing.assert_close(score, expected, **EXACT)
 
@@ -107,7 +106,7 @@ def test_a_row_does_not_depend_on_the_others():
 
 
 def test_a_limit_is_kept_by_what_never_ends():
-    table = torch.full((1, 1, N_SYMBOLS, N_SYMBOLS), -torch.inf, dtype=torch.float64)
+    table = torch.full((1, 1, *[N_SYMBOLS] * 3), -torch.inf, dtype=torch.float64)
     table[..., 3], table[..., END] = 0.0, -1e4
     for size in (1, 2, 7):
         rules = Rules(START, END, beam_size=size)
@@ -118,5 +117,5 @@ def test_a_limit_is_kept_by_what_never_ends():
 def test_nothing_to_search_finds_nothing():
     for size in (1, 2):
         rules = Rules(START, END, beam_size=size)
-        state = (torch.zeros(1, 0, 2),)
+        state = (torch.zeros(1, 0, 3),)
         assert search(table_step(random_table()), state, torch.tensor([]).long(), rules) == []

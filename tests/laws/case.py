@@ -6,7 +6,8 @@ has them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,7 @@ from cellwise.graph.dimension import Shape
 from cellwise.graph.node import walk
 from cellwise.graph.system import System
 from cellwise.structures.call import Arrays
+from tests.evaluate import Feed
 from tests.laws.generate import chain_texts
 
 Array = NDArray[np.float64]
@@ -125,7 +127,7 @@ class Case:
         shape = rows.shape[1:]
         return [np.stack(steps) if steps else np.zeros((0, *shape)) for steps in found]
 
-    def tensors(self) -> Arrays:
+    def tensors(self, parameters: Iterable[str]) -> Arrays:
         """The arrays as a fold takes them: learned states repeated for every sequence."""
         every = range(len(self.lengths))
         inputs = [
@@ -138,7 +140,7 @@ class Case:
         ]
         parameters = [
             torch.from_numpy(self.arrays["parameter", name, 0].copy())
-            for name in self.folded.parameters
+            for name in parameters
         ]
         return Arrays(inputs, edges, parameters)
 
@@ -151,8 +153,17 @@ class Case:
     @cached_property
     def folded(self) -> System:
         """The system as a fold has it: initial states are arguments, not parameters."""
-        system = self.system
-        return System(system.equations, system.output, constants=system.constants)
+        return replace(self.system, initial=())
+
+    def feed(self, place: int = 0) -> Feed:
+        """What the numpy evaluator reads of one sequence."""
+        return Feed(
+            self.lengths[place],
+            {name: self.arrays["input", name, place] for name in self.system.inputs},
+            {n: self.start(n, place) for n in self.system.states if n not in self.learned},
+            {name: self.arrays["parameter", name, 0] for name in self.system.parameters},
+            sizes=self.sizes,
+        )
 
 
 @st.composite

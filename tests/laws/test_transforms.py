@@ -24,8 +24,10 @@ Folded = Callable[..., tuple[Tensor, ...]]
 
 def folded(case: Case) -> tuple[Folded, list[Tensor]]:
     """The fold of a case as a function of tensors, and its tensors."""
-    key = bind(compile_system(case.folded), case.sizes, dict(case.system.constants), "reference")
-    arrays, level_sizes = case.tensors(), case.level_sizes
+    compiled = compile_system(case.folded, verify=True)
+    key = bind(compiled, case.sizes, dict(case.system.constants), "reference")
+    arrays = case.tensors(compiled.forward.system.parameters)
+    level_sizes = case.level_sizes
 
     def function(*tensors: Tensor) -> tuple[Tensor, ...]:
         y, last = fold(key, arrays.like(tensors), level_sizes)

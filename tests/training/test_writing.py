@@ -40,6 +40,17 @@ def test_equations_stand_in_full_over_several_lines():
     assert "c[t] = " in tomllib.loads(text)["model"]["cell"]
 
 
+def test_tables_lists_and_missing_values_survive(tmp_path):
+    text = 'task = "toy"\n[model]\nlayers = [3, 4]\nsizes.c = 5\n'
+    config = parse_config(text, tmp_path, source="it")
+    written = write_config(config)
+    assert "layers = [3, 4]\n" in written
+    assert "# hint = (not set)\n" in written
+    assert "[model.sizes]\nc = 5\n" in written
+    assert parse_config(written, None, source="it") == config
+    assert "sizes = {}\n" in write_config(starting_config("toy"))
+
+
 def test_awkward_values_survive(tmp_path):
     cell = 'h[t] = tanh(W_h @ h[t-1] + U_h @ x[t])  # a \\ and """ quotes\n'
     text = 'task = "toy"\n[model]\nhidden_size = 3\n'

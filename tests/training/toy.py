@@ -29,6 +29,9 @@ class ToyModel(Section):
     cell: str = Field("lstm", description="a cell, which this task ignores")
     hidden_size: int = Field(8, ge=1, description="numbers in the middle")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the middle")
+    layers: list[int] = Field([], description="a list, which this task ignores")
+    hint: str | None = Field(None, description="a text, which this task ignores")
+    sizes: dict[str, int] = Field({}, description="a table, which this task ignores")
     explode_at: int = Field(0, description="the call of loss that gives NaN; 0: none")
 
 

@@ -14,7 +14,8 @@ class Derivative:
 
     Attributes:
         system: the derived equations, a system like any other.
-        names: for each signal, input and parameter of the primal, the name of its tangent or cotangent.
+        names: for each signal, input and parameter of the primal, the name of its tangent or
+            cotangent.
         out: reverse mode only: the input that holds the cotangent of the output at each step.
         previous: reverse mode only: for each state `s`, the name of what a step sends to `s[t-1]`.
     """
@@ -39,11 +40,11 @@ class Names:
         return wanted
 
     def fresh_or_numbered(self, wanted: str) -> str:
-        """The wanted name if it is free, else the first free one of `wanted_1`, `wanted_2`, …"""
+        """The wanted name if it is free, else the first free one of `wanted_1`, `wanted_2`, etc."""
         return self.numbered(wanted) if wanted in self._taken else self.fresh(wanted)
 
     def numbered(self, wanted: str) -> str:
-        """The first free one of `wanted_1`, `wanted_2`, …"""
+        """The first free one of `wanted_1`, `wanted_2` and so on."""
         count = 1
         while f"{wanted}_{count}" in self._taken:
             count += 1

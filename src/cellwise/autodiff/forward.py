@@ -15,7 +15,7 @@ def tangent(system: System) -> Derivative:
     """The system that computes how all values change along a change of inputs and parameters.
 
     A signal `s[t]` gives `s_dot[t]`, an input `x` the input `x_dot`, a parameter `W` the parameter
-    `W_dot`. The values of the system itself are `given`: the inputs and the signals that the tangents read.
+    `W_dot`. The values of the system itself are `given`: inputs and signals that the tangents read.
     Tangents of signals that are given to the system are given as well.
     """
     names = _tangent_names(system)

@@ -10,7 +10,7 @@ from cellwise.graph.system import System
 
 
 def named_values(system: System, values: Sequence[Node]) -> list[Node]:
-    """`values` with what an equation of `system` computes read by its name: `z[t]` for `sigmoid(…)`."""
+    """`values` with what an equation computes read by its name: `z[t]` for `sigmoid(…)`."""
     names: dict[Node, Node] = {}
     for line in system.equations:
         if line.value.varies and line.value.arguments:

@@ -23,9 +23,10 @@ def backward(system: System) -> Derivative:
     It runs from the last step to the first, and reads of the system itself what is `given`. With
     `d_out_h[t]` the cotangent of the output at each step, it defines
 
-    - `d_s[t]` for each signal: from the output, from the next step (`d_prev_s[t+1]`) and from later equations;
-    - `d_prev_s[t]` for each state: what this step sends to `s[t-1]`; past the last step it is the cotangent
-      of the final state, at the first step that of the initial state;
+    - `d_s[t]` for each signal: from the output, from the next step (`d_prev_s[t+1]`) and from later
+      equations;
+    - `d_prev_s[t]` for each state: what this step sends to `s[t-1]`; past the last step it is the
+      cotangent of the final state, at the first step that of the initial state;
     - `d_x[t]` for each input, and the totals `d_W` for each parameter.
 
     Raises:
@@ -90,8 +91,8 @@ class _Sweep:
             pull = read(self.names[line.name], "t", line.value.shape)
             if lines[-1].value is not zeros(line.value.shape):
                 self._pull(line.value, pull, _leaf_of_step)
-        for name in (*system.inputs, *system.given):
-            lines.append(self._signal(name, system.shape_of(name)))
+        outside = (*system.inputs, *system.given)
+        lines.extend(self._signal(name, system.shape_of(name)) for name in outside)
         for state, name in self.previous.items():
             node = read(state, "t-1", system.shape_of(state))
             lines.append(Equation(name, "t", self._sum(node)))

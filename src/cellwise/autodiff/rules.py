@@ -1,8 +1,8 @@
 """The derivative of every operation, once: its tangent and, where it is linear, its transpose.
 
-Reverse mode needs nothing else: a system is linearised with `jvp`, and the linear operations that come out
-are transposed one by one. Rules prefer the operation's own value (`tanh' = 1 - y*y` with y the node itself),
-because a derived system reads that value from the forward sweep where it has a name.
+Reverse mode needs nothing else: a system is linearised with `jvp`, and the linear operations that
+come out are transposed one by one. Rules prefer the operation's own value (`tanh' = 1 - y**2` with
+y the node itself), because a derived system reads it from the forward sweep where it has a name.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Rule:
     """The derivative of one operation.
 
     Attributes:
-        jvp: `jvp(node, tangents)` is the node's tangent, linear in its arguments' tangents, each of its
-            argument's shape; None stands for zero.
-        transpose: `transpose(node, position, cotangent)` is the cotangent of the argument at `position`,
-            in which the node is linear; None if the operation is linear in no argument.
+        jvp: `jvp(node, tangents)` is the node's tangent, linear in its arguments' tangents, each of
+            its argument's shape; None stands for zero.
+        transpose: `transpose(node, position, cotangent)` is the cotangent of the argument at
+            `position`, in which the node is linear; None if the operation is linear in none.
     """
 
     jvp: Jvp
@@ -233,7 +233,7 @@ def _scaled(slope: Node | None, tangent: Node) -> Node | None:
 
 
 def _choice(first: Callable[[Node, Node], Node], second: Callable[[Node, Node], Node]) -> Rule:
-    """`maximum` and `minimum`: the argument that is taken moves the result; equal ones, half each."""
+    """The larger or smaller of two: the one taken moves the result; equal ones, half each."""
 
     def jvp(node: Node, tangents: Tangents) -> Node | None:
         slopes = (first(*node.arguments), second(*node.arguments))

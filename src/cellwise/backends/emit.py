@@ -77,6 +77,13 @@ def _is_largest(v: Tensor) -> Tensor:
     return hit / hit.sum(-1, keepdim=True)
 
 
+def _pow(node: Node, _: Sizes) -> Function:
+    exponent = node.arguments[1]
+    if exponent.operation == "number" and exponent.attributes[0] == 2.0:
+        return lambda a, _two: torch.square(a)
+    return _aligned(torch.pow, node)
+
+
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1)
 
@@ -158,7 +165,7 @@ EMIT: dict[str, Emit] = {
     "sub": _elementwise(torch.sub),
     "mul": _elementwise(torch.mul),
     "div": _elementwise(torch.div),
-    "pow": _elementwise(torch.pow),
+    "pow": _pow,
     "maximum": _elementwise(torch.maximum),
     "minimum": _elementwise(torch.minimum),
     "greater": _elementwise(_greater),

@@ -26,16 +26,19 @@ Instruction = tuple[Node, Function]
 
 @dataclass(frozen=True)
 class Line:
-    """One equation, ready to run: what it reads, the operations still to do, and its value."""
+    """One equation, ready to run.
+
+    Attributes:
+        equation: what it defines.
+        itself: the node by which later equations read it.
+        reads: the signals that it is the first to read.
+        instructions: the operations that no line before it has done.
+    """
 
     equation: Equation
+    itself: Node
     reads: tuple[Node, ...]
     instructions: tuple[Instruction, ...]
-
-    @property
-    def itself(self) -> Node:
-        """The node by which later equations read this one."""
-        return read(self.equation.name, "t", self.equation.value.shape)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ class _Planner:
             self.fixed.update(dict.fromkeys(n for n in fresh if not n.varies))
             reads = tuple(n for n in fresh if n.operation == "read")
             moving = [n for n in fresh if n.varies and n.operation != "read"]
-            lines.append(Line(equation, reads, _instructions(moving, self.sizes)))
+            itself = read(equation.name, "t", equation.value.shape)
+            lines.append(Line(equation, itself, reads, _instructions(moving, self.sizes)))
         return tuple(lines)
 
 
@@ -212,7 +216,7 @@ class _Sweep:
         )
 
     def totals(self) -> dict[str, Tensor]:
-        """Compute the sums over all rows."""
+        """Compute the sums over all rows; what several of them share is summed once."""
         values = dict(self.fixed)
         found = {}
         for line in self.plan.totals:
@@ -222,18 +226,19 @@ class _Sweep:
             found[line.equation.name] = self._closed(line.equation.value, values)
         return found
 
-    def _closed(self, node: Node, values: Values) -> Tensor:
+    def _closed(self, value: Node, values: Values) -> Tensor:
         """The value of an expression over totals."""
-        memo = dict(values)
-        for inner in walk([node]):
-            if inner.operation == "total":
-                memo[inner] = self._total(inner.arguments[0], memo)
-            elif inner.operation == "first":
-                memo[inner] = self.edges[str(inner.arguments[0].attributes[0])].sum(0)
-            elif inner not in memo and not inner.varies:
-                function = EMIT[inner.operation](inner, self.sizes)
-                memo[inner] = function(*[memo[a] for a in inner.arguments])
-        return memo[node]
+        for node in walk([value]):
+            if node in values:
+                continue
+            if node.operation == "total":
+                values[node] = self._total(node.arguments[0], values)
+            elif node.operation == "first":
+                values[node] = self.edges[str(node.arguments[0].attributes[0])].sum(0)
+            elif not node.varies:
+                function = EMIT[node.operation](node, self.sizes)
+                values[node] = function(*[values[a] for a in node.arguments])
+        return values[value]
 
     def _total(self, node: Node, values: Values) -> Tensor:
         if not node.varies:

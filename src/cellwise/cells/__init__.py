@@ -4,7 +4,7 @@
     >>> cells.names()[:3]
     ('elman', 'jordan', 'lstm')
     >>> print(cells.get("elman"))
-    h[t] = tanh(U_h @ x[t] + W_h @ h[t-1] + b_h)
+    h[t] = tanh(U_h @ x[t] + W_h @ h[t-1] + b_h)  # the hidden units see their own past
 
 A cell's file is read when the cell is first asked for.
 """

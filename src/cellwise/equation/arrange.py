@@ -27,7 +27,8 @@ class Layout:
         totals: lines without an index.
         initial: for a state, the line `h[0] = h_0`.
         constants: for a constant, its line.
-        given, scalars: declared names with their places.
+        given, scalars, vectors: declared names with their places.
+        same: groups of names that have the same size, though no equation says so.
         output: the name of the result.
         structure: chain or tree.
     """
@@ -39,6 +40,8 @@ class Layout:
     constants: dict[str, Line] = field(default_factory=dict)
     given: dict[str, Span] = field(default_factory=dict)
     scalars: dict[str, Span] = field(default_factory=dict)
+    vectors: dict[str, Span] = field(default_factory=dict)
+    same: list[dict[str, Span]] = field(default_factory=list)
     output: str = ""
     structure: Structure = "chain"
 
@@ -159,16 +162,22 @@ def _unique(found: list[Line], line: Line) -> None:
 
 
 def _declare(layout: Layout, declaration: Declaration) -> None:
-    found: Mapping[str, dict[str, Span]] = {"given": layout.given, "scalar": layout.scalars}
-    for name, span in declaration.names if declaration.kind != "output" else ():
+    if declaration.kind == "same":
+        layout.same.append(dict(declaration.names))
+    found: Mapping[str, dict[str, Span]] = {
+        "given": layout.given,
+        "scalar": layout.scalars,
+        "vector": layout.vectors,
+    }
+    for name, span in declaration.names if declaration.kind in found else ():
         if name in found[declaration.kind]:
             first = found[declaration.kind][name]
             raise EquationError(f"'{name}' is declared twice", span=span, also=first)
         found[declaration.kind][name] = span
         defining = layout.defined.get(name)
-        if defining is not None:
+        if defining is not None and declaration.kind == "given":
             raise EquationError(
-                f"'{name}' is declared '{declaration.kind}', but a line defines it",
+                f"'{name}' is declared 'given', but a line defines it",
                 span=span,
                 also=defining.target,
             )

@@ -85,7 +85,9 @@ def _width(words: str) -> int:
 
 
 def _literal(term: Term, raw: tuple[Term, ...]) -> Term:
-    """Read the axes of `permute`, the index and the sizes of `part`."""
+    """Read the axes of `permute`, the index and the sizes of `part`, the sizes of `broadcast`."""
+    if term.kind == "broadcast":
+        return replace(term, sizes=tuple(_names(a) for a in raw[1:]))
     if term.kind == "permute":
         axes = tuple(_integer(a) for a in raw[1:])
         if sorted(axes) != [0, 1, 2]:

@@ -116,6 +116,7 @@ def _names(layout: Layout) -> None:
         if name in signals:
             cause = f"'{name}' is a constant and a signal"
             raise EquationError(cause, span=line.target, also=signals[name])
+    _declared(layout, signals)
     for line in layout.totals:
         if line.name in signals or line.name in layout.constants:
             cause = f"'{line.name}' is a total and a signal or constant"
@@ -135,6 +136,17 @@ def _names(layout: Layout) -> None:
                 span=labelled[name, True],
                 also=labelled[name, False],
             )
+
+
+def _declared(layout: Layout, signals: dict[str, Span]) -> None:
+    """What is declared a scalar or a vector occurs."""
+    lines = (*layout.values(), *layout.initial.values())
+    leaves = (t for line in lines for t in postorder(line.value))
+    known = {*signals, *(t.name for t in leaves if t.kind == "parameter")}
+    for name, span in (*layout.scalars.items(), *layout.vectors.items()):
+        if name not in known:
+            cause = f"'{name}' is declared, but no equation has it"
+            raise EquationError(cause, span=span, hint=nearest(name, known))
 
 
 def _states(line: Line, layout: Layout) -> None:

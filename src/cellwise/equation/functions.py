@@ -24,11 +24,15 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 ALIASES = {"σ": "sigmoid", "Σ": "sum", "∑": "sum"}
 """Other ways to write a function."""
 
+LITERAL = ("part", "permute", "broadcast")
+"""Functions whose arguments after the first are sizes or whole numbers."""
+
 TEXT_NAME = {operation: name for name, found in FUNCTIONS.items() for operation in found}
 """The name that an operation is written by."""
 
 ARITY: dict[str, tuple[int, int]] = {
     **{operation: OPERATIONS[operation].arity for operation in TEXT_NAME},
+    "broadcast": (1, 4),  # a scalar, and if it is not clear otherwise, the sizes
     "permute": (4, 4),  # the array and three axes
     "part": (3, 1000),  # the whole, an index, the pieces
 }

@@ -20,6 +20,7 @@ def levels(layout: Layout) -> dict[str, int]:
     """For every defined signal and total, whether it is SCALAR or ARRAY."""
     known = {line.name: UNKNOWN for line in layout.values()}
     known.update(dict.fromkeys(layout.scalars, SCALAR))
+    known.update(dict.fromkeys(layout.vectors, ARRAY))
     readers: dict[str, list[Line]] = defaultdict(list)
     for line in layout.values():
         for term in postorder(line.value):

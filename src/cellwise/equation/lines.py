@@ -13,7 +13,7 @@ from cellwise.errors import EquationError, Span
 
 MAX_LENGTH = 100_000
 MAX_DEPTH = 100
-KEYWORDS = ("given", "scalar", "output")
+KEYWORDS = ("given", "scalar", "vector", "same", "output")
 CLOSING = {"(": ")", "[": "]"}
 
 _SPECIAL = re.compile(r"[#\n()\[\]]")

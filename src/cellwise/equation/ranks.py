@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from cellwise.equation.arrange import Layout
-from cellwise.equation.levels import ELEMENTWISE, OVER, REDUCTIONS, SCALAR, levels, term_levels
+from cellwise.equation.levels import (
+    ARRAY,
+    ELEMENTWISE,
+    OVER,
+    REDUCTIONS,
+    SCALAR,
+    levels,
+    term_levels,
+)
 from cellwise.equation.syntax import Line, Term, postorder
 from cellwise.errors import EquationError, ShapeError, Span
 from cellwise.graph.operations import RANKS
@@ -33,6 +41,7 @@ class Ranks:
     def __init__(self, layout: Layout):
         self.layout = layout
         self.names = levels(layout)
+        self._declared()
         self._scalar: set[Term] = set()
         self._parent: dict[Key, Key] = {}
         self._rank: dict[Key, int] = {}
@@ -50,6 +59,16 @@ class Ranks:
             self._line(line)
         for name, line in layout.initial.items():
             self._initial(name, line)
+
+    def _declared(self) -> None:
+        """A declared scalar is one."""
+        for name, span in self.layout.scalars.items():
+            if self.names[name] == ARRAY:
+                raise ShapeError(
+                    f"'{name}' is declared a scalar, but it is a vector",
+                    span=span,
+                    also=self.layout.defined[name].span if name in self.layout.defined else None,
+                )
 
     def of(self, term: Term) -> int:
         """The rank of a term: 0 scalar, 1 vector, 2 matrix, 3 third-order."""
@@ -91,6 +110,8 @@ class Ranks:
             self._set(first, _MATRICES[term.kind], term.span)
 
     def _join(self, term: Term) -> None:
+        if term.kind == "broadcast" and term.sizes:
+            self._set(term, len(term.sizes), term.span)
         if term.kind in _TAKES:
             wanted, result = _TAKES[term.kind]
             for argument, rank in zip(term.arguments, wanted, strict=False):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cellwise.equation.arrange import Layout
 from cellwise.equation.calls import function, no_function, product, refuse_round_index
-from cellwise.equation.functions import ALIASES, FUNCTIONS
+from cellwise.equation.functions import ALIASES, FUNCTIONS, LITERAL
 from cellwise.equation.syntax import Line, Term, postorder
 from cellwise.errors import EquationError, Span
 
@@ -47,11 +47,11 @@ class Resolver:
         return done[root]
 
     def _order(self, root: Term) -> list[Term]:
-        """Post-order; the literal arguments of `part` and `permute` are left out."""
+        """Post-order; literal arguments are left out."""
         literal: set[Term] = set()
         terms = list(postorder(root))
         for term in terms:
-            if term.kind == "call" and term.name in ("part", "permute"):
+            if term.kind == "call" and term.name in LITERAL:
                 literal.update(inner for a in term.arguments[1:] for inner in postorder(a))
             elif term.kind == "call" and term.name not in FUNCTIONS:
                 refuse_round_index(term)

@@ -8,7 +8,8 @@ from cellwise.equation.arrange import Layout
 from cellwise.equation.levels import ELEMENTWISE
 from cellwise.equation.ranks import Ranks
 from cellwise.equation.syntax import Line, Term, postorder
-from cellwise.equation.unify import Owners, Sizes, Tie
+from cellwise.equation.unify import OPEN, Owners, Sizes, Tie
+from cellwise.errors import EquationError, ShapeError, Span, nearest
 from cellwise.graph.dimension import Dim, Shape
 from cellwise.graph.operations import OPERATIONS
 
@@ -33,10 +34,16 @@ class Shapes:
         self._parameters = {t.name for t in terms if t.kind in ("parameter", "labelled")}
         for line in layout.values():
             self._line(line)
+        for group in layout.same:
+            self._same(group)
         for name, line in layout.initial.items():
             if line.value.kind == "parameter" and self.ranks.signal(name):
                 self._tie(Dim.of(name), self._leaf(line.value)[0], (name, line.value), line.value)
         self.sizes.finish()
+        for term, shape in self._found.items():
+            if term.kind == "broadcast" and _open(self.settle(shape)):
+                cause = f"nothing says how long '{term}' is"
+                raise ShapeError(cause, span=term.span, hint="Combine it with a vector.")
 
     def of(self, term: Term) -> Shape:
         """The settled shape of a term."""
@@ -130,6 +137,28 @@ class Shapes:
                 self._tie(one, two, (first, other), term, "a row of {}")
         return (total, *rest)
 
+    def _same(self, group: dict[str, Span]) -> None:
+        """The names of a `same` line have one size."""
+        first, *others = group
+        for name, span in group.items():
+            if name not in self._signals and name not in self._parameters:
+                known = nearest(name, [*self._signals, *self._parameters])
+                cause = f"'{name}' is no signal and no parameter"
+                raise EquationError(cause, span=span, hint=known)
+        for other in others:
+            tie = Tie(self._size(first), self._size(other), (first, other), group[other])
+            self.ties.append(tie)
+            self.sizes.equate(tie)
+
+    def named(self, name: str) -> Dim:
+        """The settled size of a signal, or of the first axis of a parameter."""
+        return self.sizes.resolve(self._size(name))
+
+    def join(self, names: tuple[str, ...]) -> None:
+        """Make the sizes of names equal, as a `same` line would."""
+        self._same(dict.fromkeys(names, Span("", 0, 0)))
+        self.sizes.finish()
+
     def _pieces(self, term: Term) -> tuple[Dim, ...]:
         return tuple(sum((self._size(n) for n in names), Dim()) for names in term.sizes)
 
@@ -145,7 +174,9 @@ class Shapes:
         return (pieces[term.axes[0]], *rest)
 
     def _broadcast(self, term: Term) -> Shape:
-        name = f"broadcast{len(self._found)}"
+        if term.sizes:
+            return self._pieces(term)
+        name = f"{OPEN}{len(self._found)}"
         return tuple(Dim.of(f"{name}.{axis}") for axis in range(self.ranks.of(term)))
 
     def _transpose(self, term: Term) -> Shape:
@@ -157,6 +188,10 @@ class Shapes:
     def _permute(self, term: Term) -> Shape:
         shape = self._found[term.arguments[0]]
         return tuple(shape[axis] for axis in term.axes)
+
+
+def _open(shape: Shape) -> bool:
+    return any(name.startswith(OPEN) for dim in shape for name in dim.names())
 
 
 _TABLE: dict[str, Callable[[Shapes, Term], Shape]] = {

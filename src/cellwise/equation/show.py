@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cellwise.equation.latex import LATEX, latex_name
 from cellwise.equation.piece import Piece, plain_number
 from cellwise.equation.symbols import SYMBOLS, Context, Printer, Style, place
+from cellwise.equation.unsaid import misread, open_broadcasts, unsaid
 from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node, walk
 from cellwise.graph.system import Equation, System
@@ -20,6 +21,10 @@ def show(system: System, style: Style = "text") -> str:
         style: `text` (ASCII signs), `unicode`, or `latex` (an `aligned` block).
     """
     writer = _Writer(system, style)
+    if system.given and style != "latex":
+        text = "\n".join(writer.text())
+        writer.same = unsaid(system, text)
+        return "\n".join(writer.text()) if writer.same else text
     if style == "latex":
         rows = " \\\\\n".join(f"  {left} &= {right}" for left, right in writer.latex())
         return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
@@ -32,6 +37,8 @@ class _Writer(Context):
     def __init__(self, system: System, style: Style):
         self.system, self.style = system, style
         self.derived = bool(system.given)
+        self.open = open_broadcasts(system)
+        self.same: list[tuple[str, ...]] = []
         self._sizes: dict[Dim, str] | None = None
         self._table: dict[str, Printer] = LATEX if style == "latex" else SYMBOLS
         self._done: dict[Node, Piece] = {}
@@ -85,10 +92,14 @@ class _Writer(Context):
         system = self.system
         if system.given:
             yield "given " + ", ".join(system.given)
-        scalars = _scalars(system)
+        scalars, vectors = misread(system)
         if scalars:
             yield "scalar " + ", ".join(scalars)
+        if vectors:
+            yield "vector " + ", ".join(vectors)
         nodes = [line.name for line in system.equations if line.index != "n,k"]
+        for names in self.same:
+            yield "same " + ", ".join(names)
         if system.output != nodes[-1]:
             yield f"output {system.output}"
 
@@ -96,26 +107,6 @@ class _Writer(Context):
 def _comment(line: Equation) -> str:
     words = " ".join(line.comment.split())
     return f"  # {words}" if words else ""
-
-
-def _scalars(system: System) -> list[str]:
-    """Scalars that the equations do not show to be such: inputs, given signals and parameters."""
-    found = [
-        name
-        for name in dict.fromkeys(name for name, _ in system.reads())
-        if name not in system.defined and not system.shape_of(name) and not _is_total(system, name)
-    ]
-    inside = {node for line in system.lines() for node in walk([line.value])}
-    found += [
-        str(node.attributes[0])
-        for node in walk(system.roots())
-        if node.operation == "parameter" and not node.shape and node in inside
-    ]
-    return found
-
-
-def _is_total(system: System, name: str) -> bool:
-    return any(line.name == name for line in system.totals)
 
 
 def _sized(system: System) -> dict[Dim, str]:

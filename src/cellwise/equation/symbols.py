@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal, Protocol
 
 from cellwise.equation.functions import ALIASES, TEXT_NAME, near_miss
@@ -35,6 +35,7 @@ class Context(Protocol):
 
     style: Style
     derived: bool
+    open: Collection[Node]
 
     def size(self, dim: Dim) -> str:
         """The names whose sizes add up to `dim`."""
@@ -165,6 +166,11 @@ def _part(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
     return piece(ATOM, "part(", inner[0], f", {index}", *names, ")")
 
 
+def _broadcast(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
+    sizes = [context.size(d) for d in node.shape] if node in context.open else []
+    return piece(ATOM, "broadcast(", inner[0], *(f", {size}" for size in sizes), ")")
+
+
 def _total(_: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
     return piece(ATOM, "∑(" if context.style == "unicode" else "sum(", inner[0], " for t)")
 
@@ -202,6 +208,7 @@ SYMBOLS: dict[str, Printer] = {
     "outer": _outer,
     "concat": _concat,
     "permute": _permute,
+    "broadcast": _broadcast,
     "part": _part,
     "total": _total,
     "first": _first,

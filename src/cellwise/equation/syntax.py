@@ -20,7 +20,7 @@ class Term:
         index: of a read; the bound index of `over`; the label of a labelled parameter.
         value: of a number.
         axes: of `permute`; the index of the piece in `part`.
-        sizes: of `part`: for each piece the names whose sizes add up to its own.
+        sizes: of `part` for each piece, of `broadcast` for each axis: names whose sizes add up.
         depth: how deep the term nests; a flat sum does not.
     """
 
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """`given x, h`, `scalar s` or `output d_x`: names with their places."""
+    """`given x, h`, `scalar s`, `same x, d_x` or `output d_x`: names with their places."""
 
     kind: str
     names: tuple[tuple[str, Span], ...]

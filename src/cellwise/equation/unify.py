@@ -9,6 +9,9 @@ from math import gcd
 from cellwise.errors import ShapeError, Span
 from cellwise.graph.dimension import Dim
 
+OPEN = "?"
+"""The first letter of the sizes of broadcasts, which other sizes must settle."""
+
 _AXES = {"0": "the rows of ", "1": "the columns of ", "2": "the third axis of "}
 
 
@@ -113,13 +116,19 @@ class Sizes:
 
 
 def _choose(terms: list[tuple[str, int]], *, force: bool) -> tuple[str, int] | None:
-    """The name to express by the others: alone on its side, an axis rather than a signal."""
+    """The name to express by the others: one that is alone on its side."""
     alone = [
         (name, count)
         for name, count in terms
         if abs(count) == 1 and (force or all(c * count < 0 for n, c in terms if n != name))
     ]
-    return max(alone, key=lambda item: ("." in item[0], item[0])) if alone else None
+    return max(alone, key=_eagerness) if alone else None
+
+
+def _eagerness(term: tuple[str, int]) -> tuple[bool, bool, str]:
+    """How much rather a name is expressed by others: broadcasts, then parameters, then signals."""
+    name, _ = term
+    return name.startswith(OPEN), "." in name, name
 
 
 def readable(size: str) -> str:

@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from cellwise.errors import CellwiseError
 from cellwise.graph.build import build
 from cellwise.graph.dimension import Shape
-from cellwise.graph.node import Node, walk
+from cellwise.graph.node import walk
 from cellwise.graph.system import PREVIOUS, Equation, System
 
 OVER_STEPS = ("total", "first")
 
 
-class IllFormed(CellwiseError):
-    """A system that no driver or pass may produce: an error of Cellwise, not of its user."""
+class IllFormedError(CellwiseError):
+    """A system that no driver or pass may produce: an error of ours, not of the user."""
 
 
 def verify(system: System) -> None:
     """Check that the equations can be evaluated in their order.
 
     Raises:
-        IllFormed: a name is defined twice or read before its definition, a shape or an index does
-            not fit, a constant has no value, or a sum over steps stands within a step.
+        IllFormedError: a name is defined twice or read before its definition, a shape or an index
+            does not fit, a constant has no value, or a sum over steps stands within a step.
     """
     for cause in _causes(system):
-        raise IllFormed(cause)
+        raise IllFormedError(cause)
 
 
 def _causes(system: System) -> Iterator[str]:
@@ -76,9 +76,9 @@ def _order(lines: tuple[Equation, ...]) -> Iterator[str]:
     later = {line.name for line in lines}
     for line in lines:
         for node in walk([line.value]):
-            if node.operation == "read" and node.attributes[1] not in PREVIOUS:
-                if node.attributes[0] in later:
-                    yield f"'{line.name}' reads '{node.attributes[0]}' before its definition"
+            here = node.operation == "read" and node.attributes[1] not in PREVIOUS
+            if here and node.attributes[0] in later:
+                yield f"'{line.name}' reads '{node.attributes[0]}' before its definition"
         later.discard(line.name)
 
 
@@ -105,9 +105,5 @@ def _leaves(system: System) -> Iterator[str]:
         if any(node.operation in OVER_STEPS for node in walk([line.value])):
             yield f"'{line.name}' holds a sum over all steps within a step"
     for line in system.totals:
-        if _varies(line.value):
+        if line.value.varies:
             yield f"the total '{line.name}' varies over the steps"
-
-
-def _varies(node: Node) -> bool:
-    return node.varies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cellwise.graph.build import concat, outer, part, total
+from cellwise.graph.build import concat, outer, part, remake, total
 from cellwise.graph.node import Node, rewrite, walk
 from cellwise.graph.system import System
 from cellwise.passes.simplify import simplify
@@ -15,7 +15,7 @@ def accumulate(system: System) -> System:
     """The system with joined totals: one product of two matrices for all that share an operand.
 
     `sum(outer(a[t], x[t]) for t)` and `sum(outer(b[t], x[t]) for t)` become parts of
-    `sum(outer([a[t], b[t]], x[t]) for t)`; their sums over the steps alone are joined in the same way.
+    `sum(outer([a[t], b[t]], x[t]) for t)`; sums over the steps alone are joined in the same way.
     """
     if not system.totals:
         return system
@@ -31,15 +31,13 @@ def _all_totals(system: System) -> list[Node]:
 def _with_totals(system: System, values: dict[Node, Node]) -> System:
     memo = dict(values)
     roots = [line.value for line in system.totals]
-    from cellwise.graph.build import remake
-
-    renewed = rewrite(roots, lambda node, arguments: remake(node, arguments), memo)
+    renewed = rewrite(roots, remake, memo)
     pairs = zip(system.totals, renewed, strict=True)
     return replace(system, totals=tuple(replace(line, value=value) for line, value in pairs))
 
 
 def _split(node: Node) -> Node:
-    """total(outer(a, b) + c) -> total(outer(a, b)) + total(c), with no transposed outer product left."""
+    """total(outer(a, b) + c.T) -> total(outer(a, b)) + total(c.T), with no outer(…).T left."""
     (value,) = node.arguments
     if len(value.shape) < 2:
         return node
@@ -47,7 +45,7 @@ def _split(node: Node) -> Node:
 
 
 def _turned(term: Node) -> Node:
-    """outer(a, b).T -> outer(b, a)"""
+    """outer(a, b).T -> outer(b, a)."""
     if term.operation == "transpose" and term.arguments[0].operation == "outer":
         return outer(*reversed(term.arguments[0].arguments))
     return term
@@ -77,7 +75,7 @@ def _joined_outers(system: System) -> dict[Node, Node]:
 
 
 def _parts(order: list[Node], others: tuple[Node, ...]) -> dict[Node, Node]:
-    """The total of each of several vectors (with others in outer products), as part of a joined one."""
+    """The total of each of several vectors (in outer products), as part of a joined one."""
     joined = concat(*order)
     whole = total(outer(joined, *others) if others else joined)
     sizes = [node.shape[0] for node in order]

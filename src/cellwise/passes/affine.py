@@ -1,4 +1,4 @@
-"""Affine expressions: sums of products with fixed matrices, and of what is the same at all steps."""
+"""Affine expressions: sums of products with fixed matrices and of what does not vary."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from cellwise.autodiff.rules import spread
 from cellwise.graph.build import add, build, concat, part, remake
 from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node
+from cellwise.passes.simplify import is_zero
 
 
 def is_product(node: Node) -> bool:
@@ -36,7 +37,9 @@ def affine_parts(values: Sequence[Node]) -> Iterator[Node]:
         seen.add(node)
         if is_affine(node):
             yield node
-        inner = [a for p in products(node) for a in p.arguments] if is_affine(node) else node.arguments
+        inner = (
+            [a for p in products(node) for a in p.arguments] if is_affine(node) else node.arguments
+        )
         stack.extend(reversed(inner))
 
 
@@ -46,16 +49,19 @@ def products(node: Node) -> list[Node]:
 
 
 def operands(node: Node) -> tuple[tuple[str, *tuple[Node, ...]], ...]:
-    """What an affine expression multiplies its matrices with: those of equal operands can be joined."""
+    """What an affine expression multiplies matrices with: those of equal operands can be joined."""
     return tuple((p.operation, *p.arguments[1:]) for p in products(node))
 
 
 def join(members: Sequence[Node]) -> tuple[Node, list[Node]]:
     """One affine expression for several of the same operands, and the part of it that each is."""
     rows = list(zip(*(products(member) for member in members), strict=True))
-    terms = [remake(row[0], [concat(*(p.arguments[0] for p in row)), *row[0].arguments[1:]]) for row in rows]
+    terms = [
+        remake(row[0], [concat(*(p.arguments[0] for p in row)), *row[0].arguments[1:]])
+        for row in rows
+    ]
     fixed = [_fixed(member) for member in members]
-    if any(node.operation != "broadcast" for node in fixed):
+    if not all(is_zero(node) for node in fixed):
         terms.append(concat(*fixed))
     whole = add(*terms)
     sizes: list[Dim] = [member.shape[0] for member in members]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellwise.autodiff.derivative import names_of
-from cellwise.graph.build import add, concat, matmul, read, remake, transpose
+from cellwise.graph.build import add, concat, matmul, neg, remake, transpose
 from cellwise.graph.node import Node, walk
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
@@ -16,7 +16,8 @@ from cellwise.passes.sums import Term, sum_of, terms
 def merge(system: System) -> System:
     """The system with sums of products as single products.
 
-    `A.T @ a[t] + B.T @ b[t]` becomes `concat(A, B).T @ [a[t], b[t]]`, where a and b depend on a state.
+    `A.T @ a[t] + B.T @ b[t]` becomes `concat(A, B).T @ [a[t], b[t]]`, where a and b depend on a
+    state.
     """
     bound = bound_names(system)
     rank = {line.name: place for place, line in enumerate(system.equations) if line.name in bound}
@@ -36,8 +37,9 @@ def _merged(whole: Node, rank: dict[str, int]) -> Node:
     matrices: dict[Node, list[Node]] = {}
     rest: list[Term] = []
     for minus, node in terms(whole):
-        if not minus and _is_linear_in_signal(node, rank):
-            matrices.setdefault(node.arguments[1], []).append(node.arguments[0])
+        if _is_linear_in_signal(node, rank):
+            matrix, operand = node.arguments
+            matrices.setdefault(operand, []).append(neg(matrix) if minus else matrix)
         else:
             rest.append((minus, node))
     if sum(map(len, matrices.values())) < 2:
@@ -52,18 +54,24 @@ def _is_linear_in_signal(node: Node, rank: dict[str, int]) -> bool:
     if node.operation != "matmul" or not is_product(node):
         return False
     operand = node.arguments[1]
-    return operand.operation == "read" and operand.attributes[1] == "t" and operand.attributes[0] in rank
+    return (
+        operand.operation == "read"
+        and operand.attributes[1] == "t"
+        and operand.attributes[0] in rank
+    )
 
 
 def _transposed(matrix: Node) -> Node:
+    if matrix.operation == "neg":
+        return neg(_transposed(matrix.arguments[0]))
     return matrix.arguments[0] if matrix.operation == "transpose" else transpose(matrix)
 
 
 def group(system: System) -> System:
     """The system with every product as a line of its own, as few and as large as possible.
 
-    `W_z @ h[t-1]` and `W_r @ h[t-1]` become parts of `h_1[t] = concat(W_z, W_r) @ h[t-1]`; a bias goes along.
-    Products of the loop over the steps and products that are done for all steps at once stay apart.
+    `W_z @ h[t-1]` and `W_r @ h[t-1]` become parts of `h_1[t] = concat(W_z, W_r) @ h[t-1]`; a bias
+    goes along. Products of the loop over the steps and those for all steps at once stay apart.
     """
     while True:
         groups = _groups(system)
@@ -99,7 +107,7 @@ def _joined(system: System, members: list[Node]) -> System:
 
 
 def _named(system: System, products: list[Node]) -> System:
-    """A line for each of the products that is none yet, named after the signal that the product takes."""
+    """A line for each of the products that is none yet, named after the signal that it takes."""
     fresh = names_of(system)
     lines = {line.value for line in system.equations}
     wanted = {}
@@ -107,24 +115,3 @@ def _named(system: System, products: list[Node]) -> System:
         if node not in lines:
             wanted[node] = fresh.numbered(str(reads_of(node)[0].attributes[0]))
     return name_nodes(system, wanted)
-
-
-def drop_aliases(system: System, keep: frozenset[str]) -> System:
-    """The system without equations that only rename a signal or a part of one, but for those to `keep`."""
-    values: dict[Node, Node] = {}
-    for line in system.equations:
-        if line.name not in keep and _is_alias(line.value):
-            values[read(line.name, line.index, line.value.shape)] = line.value
-
-    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
-        return values[node] if node in values else remake(node, arguments)
-
-    rewritten = rewrite_system(system, step)
-    names = {str(node.attributes[0]) for node in values}
-    lines = tuple(line for line in rewritten.equations if line.name not in names)
-    return type(system)(**{**rewritten.__dict__, "equations": lines})
-
-
-def _is_alias(value: Node) -> bool:
-    whole = value.arguments[0] if value.operation == "part" else value
-    return whole.operation == "read" and whole.attributes[1] == "t"

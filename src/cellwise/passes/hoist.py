@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cellwise.autodiff.derivative import names_of
 from cellwise.graph.build import add, remake
 from cellwise.graph.node import Node, walk
@@ -12,6 +10,7 @@ from cellwise.graph.transform import rewrite_system
 from cellwise.passes.sections import bound_names, is_bound
 from cellwise.passes.share import PRODUCTS, name_nodes
 from cellwise.passes.sums import sum_of, terms
+
 
 def hoist(system: System) -> System:
     """The system with products of inputs as equations of their own.
@@ -51,7 +50,7 @@ def _has_product(node: Node) -> bool:
 
 
 def _gather(system: System) -> System:
-    """Sums with a product that depends on no state, rewritten so that what depends on none comes first."""
+    """Sums with a product that depends on no state: all terms that depend on none come first."""
     bound = bound_names(system)
 
     def step(node: Node, arguments: tuple[Node, ...]) -> Node:

@@ -1,4 +1,4 @@
-"""Name products: what the backward would have to multiply again gets a name, so that it can be saved."""
+"""Name products: what the backward would multiply again gets a name, and so can be saved."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def name_products(system: System) -> System:
     found: dict[Node, Node] = {}
     for node in walk(derived.roots()):
         for used in node.arguments:
+            while used.operation == "neg":
+                (used,) = used.arguments  # a sign costs nothing
             if node not in own and used in own and used not in found and _multiplies(used, found):
                 found[used] = read(f"named {len(found)}", "t", used.shape)
     return name_nodes(system, dict.fromkeys(found, "")) if found else system

@@ -1,8 +1,8 @@
 """Patterns of expressions that read like the mathematics, so that rewrite rules make a table.
 
-    a, b = anything("a"), anything("b")
-    matches(a + -b, node)          # binds a and b
-    make(a - b, bound)             # the node that it stands for
+a, b = anything("a"), anything("b")
+matches(a + -b, node)          # binds a and b
+make(a - b, bound)             # the node that it stands for
 """
 
 from __future__ import annotations

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from cellwise.autodiff.reverse import backward
 from cellwise.errors import BackendError
 from cellwise.graph.system import System
-from cellwise.graph.verify import IllFormed
+from cellwise.graph.verify import IllFormedError
 from cellwise.graph.verify import verify as check
 from cellwise.passes.accumulate import accumulate
-from cellwise.passes.group import drop_aliases, group, merge
+from cellwise.passes.group import group, merge
 from cellwise.passes.hoist import hoist
 from cellwise.passes.name_products import name_products
 from cellwise.passes.program import Program
+from cellwise.passes.prune import prune
 from cellwise.passes.sections import schedule
 from cellwise.passes.share import share
 from cellwise.passes.simplify import simplify
@@ -29,7 +30,7 @@ PREPARE: tuple[Pass, ...] = (*READABLE, name_products)
 
 FORWARD: tuple[Pass, ...] = (hoist, group)
 BACKWARD: tuple[Pass, ...] = (hoist, merge, accumulate, share, group)
-"""What is done for speed alone: few, large products, as far as can be outside the loop over the steps."""
+"""What is done for speed alone: few, large products, outside of the loop where that can be."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Compiled:
     Attributes:
         forward: computes the signals; `forward.system.output` is the output.
         backward: computes the cotangents, from the last step to the first.
-        saved: what the forward must keep for the backward: signals (no inputs) that `backward` reads.
-        names: for each input, signal and parameter of the cell, the name of its cotangent in `backward`.
+        saved: what the forward must keep for the backward: signals, no inputs.
+        names: for each input, signal and parameter of the cell, its cotangent's name in `backward`.
         out: the input of `backward` that holds the cotangent of the output.
         previous: for each state `s`, the name in `backward` of what a step sends to `s[t-1]`.
     """
@@ -69,20 +70,26 @@ def compile_system(system: System, *, verify: bool = False) -> Compiled:
         prepared = system  # a simplified cell must not lose what a person feeds it
     derived = backward(prepared)
     readable = _run(READABLE, derived.system, verify)
+    own = {*system.inputs, *system.given, *system.defined, *system.parameters}
+    names = {name: cotangent for name, cotangent in derived.names.items() if name in own}
+    results = {*names.values(), *derived.previous.values()}
     return Compiled(
-        forward=_program(FORWARD, prepared, verify),
-        backward=_program(BACKWARD, readable, verify),
+        forward=_program(FORWARD, prepared, prepared.defined, verify),
+        backward=_program(BACKWARD, readable, results, verify),
         saved=tuple(name for name in readable.given if name not in system.inputs),
-        names=derived.names,
+        names=names,
         out=derived.out,
         previous=derived.previous,
     )
 
 
-def _program(passes: tuple[Pass, ...], system: System, verify: bool) -> Program:
-    """The passes, and no line that only renames, unless the system came with it."""
-    keep = frozenset(system.defined)
-    return schedule(_run((*passes, lambda s: drop_aliases(s, keep)), system, verify))
+def _program(
+    passes: tuple[Pass, ...], system: System, keep: Collection[str], verify: bool
+) -> Program:
+    def pruned(system: System) -> System:
+        return prune(system, keep)
+
+    return schedule(_run((*passes, pruned), system, verify))
 
 
 def _run(passes: tuple[Pass, ...], system: System, verify: bool) -> System:
@@ -91,6 +98,8 @@ def _run(passes: tuple[Pass, ...], system: System, verify: bool) -> System:
         if verify:
             try:
                 check(system)
-            except IllFormed as error:
-                raise BackendError(f"the pass '{one.__name__}' broke the system: {error}") from error
+            except IllFormedError as error:
+                raise BackendError(
+                    f"the pass '{one.__name__}' broke the system: {error}"
+                ) from error
     return system

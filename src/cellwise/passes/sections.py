@@ -1,4 +1,4 @@
-"""Sections: which equations need the loop over the steps, and which are done for all steps at once."""
+"""Sections: which equations need the loop over the steps, and which do not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def names_read(nodes: Iterable[Node], *indices: str) -> list[str]:
 
 
 def bound_names(system: System) -> set[str]:
-    """The names of the signals that depend on a step before (or behind): not known ahead of the loop."""
+    """The names of the signals that depend on another step: not known ahead of the loop."""
     bound: set[str] = set()
     for line in system.equations:
         if is_bound(line.value, system, bound):
@@ -43,8 +43,8 @@ def is_bound(value: Node, system: System, bound: set[str]) -> bool:
 def sections(system: System) -> dict[str, Section]:
     """The section of each equation, by its name.
 
-    `before`: depends on no state. `loop`: takes part in a recurrence, or what does reads it; or joins signals
-    of the loop, which stores them joined as it goes. `after`: the rest.
+    `before`: depends on no state. `loop`: takes part in a recurrence, or what does reads it; or
+    joins signals of the loop, which stores them joined as it goes. `after`: the rest.
     """
     bound = bound_names(system)
     looping = [line for line in system.equations if line.name in bound]

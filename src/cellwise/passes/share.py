@@ -14,20 +14,21 @@ from cellwise.graph.system import Equation, System
 from cellwise.graph.verify import OVER_STEPS
 
 PRODUCTS = ("matmul", "bilinear")
+TRIVIAL = ("neg", "broadcast", "part")
 
 
 def share(system: System) -> System:
     """The system with a name for every expression that it uses more than once.
 
-    An expression that is an equation's value already is read by that equation's name, and that equation
-    moves up if need be. Cheap ones (a single element-by-element operation) stay where they are, as does
-    what only looks at given signals without a product.
+    An expression that is an equation's value already is read by that equation's name, and that
+    equation moves up if need be. Cheap ones (one element-by-element operation of two) stay where they
+    are, as does what only looks at given signals without a product.
     """
     if system.structure == "tree":
         return system
     names = _line_names(system)
     wanted = [node for node in _repeated(system) if node not in names and _worthwhile(node, system)]
-    return name_nodes(system, {**names, **{node: "" for node in wanted}})
+    return name_nodes(system, {**names, **dict.fromkeys(wanted, "")})
 
 
 def name_nodes(system: System, names: dict[Node, str]) -> System:
@@ -35,8 +36,8 @@ def name_nodes(system: System, names: dict[Node, str]) -> System:
 
     Args:
         system: over a chain.
-        names: an equation's value maps to that equation's name; another node to a name that is free, or
-            to an empty one, which is then made up from what the node reads.
+        names: an equation's value maps to that equation's name; another node to a name that is
+            free, or to an empty one, which is then made up from what the node reads.
     """
     namer = _Namer(system, names, names_of(system))
     for line in system.equations:
@@ -72,7 +73,7 @@ def _worthwhile(node: Node, system: System) -> bool:
     if not product and {str(n.attributes[0]) for n in reads_of(node)} <= {*system.given}:
         return False
     cheap = len(inner) == 1 and OPERATIONS[node.operation].kind == "elementwise"
-    return not (cheap and len(node.arguments) > 1 or node.operation in ("neg", "broadcast", "part"))
+    return not (cheap and len(node.arguments) > 1) and node.operation not in TRIVIAL
 
 
 def reads_of(node: Node) -> list[Node]:
@@ -129,9 +130,11 @@ class _Namer:
     def _make_up(self, value: Node, user: str) -> str:
         """A name for an expression: after the cotangent that it reads, else after its user.
 
-        `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a product
-        inside it takes.
+        `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a
+        product inside it takes; `joined` are several signals as one.
         """
+        if value.operation == "concat":
+            return self.fresh.numbered("joined")
         for node in reads_of(value):
             name = str(node.attributes[0])
             if name.startswith("d_") and node.attributes[1] == "t" and name in self.emitted_names():

@@ -38,7 +38,7 @@ def _scalar_s(node: Node, bound: Bound) -> bool:
 
 
 def _size_of_a(node: Node, bound: Bound) -> bool:
-    return bound["a"].shape == node.shape
+    return bound["a"].shape == node.shape and ("s" not in bound or bound["s"].shape == ())
 
 
 def _vectors(node: Node, bound: Bound) -> bool:
@@ -57,11 +57,11 @@ ROWS = (
     Row(a * 1, a),  # x*1 -> x
     Row(a / 1, a),  # x/1 -> x
     Row(a**1, a),  # x**1 -> x
-    # zeros: a zero in an equation is no rounding result, it stands for "does not depend on"; so 0*inf is 0
+    # a literal zero is no result of rounding, it says "does not depend on": so 0*inf, 0*nan are 0
     Row(a * 0, ZERO),  # x*0 -> 0
     Row(0 / a, ZERO),  # 0/x -> 0
     # signs go outwards, where sums take them up
-    Row(-(-a), a),  # --x -> x
+    Row(apply("neg", -a), a),  # -(-x) -> x
     Row(a * -1, -a),  # x*(-1) -> -x
     Row(-a * b, -(a * b)),  # (-x)*y -> -(x*y)
     Row(-a / b, -(a / b)),  # (-x)/y -> -(x/y)
@@ -93,7 +93,9 @@ ROWS = (
     Row(apply("mean", a * s), apply("mean", a) * s, _scalar_s),  # mean(x*s) -> mean(x)*s
     Row(apply("mean", apply("broadcast", s)), s),  # mean(broadcast(s)) -> s
     Row(apply("sum", a) * UNIFORM, apply("mean", a), _size_of_a),  # sum(x)/n -> mean(x)
+    Row(apply("sum", a) * s * UNIFORM, apply("mean", a) * s, _size_of_a),
     Row(apply("dot", a, b) * UNIFORM, apply("mean", a * b), _size_of_a),  # dot(x, y)/n -> mean(x*y)
+    Row(apply("dot", a, b) * s * UNIFORM, apply("mean", a * b) * s, _size_of_a),
     # matrices
     Row(apply("transpose", apply("transpose", a)), a),  # x.T.T -> x
 )
@@ -199,7 +201,7 @@ def _pieces(node: Node) -> Node | None:
 
 
 def _part_of_joined(node: Node) -> Node | None:
-    """part([a, b], 1) -> b"""
+    """part([a, b], 1) -> b."""
     (whole,) = node.arguments
     index, sizes = node.attributes
     if whole.operation != "concat" or sizes != tuple(x.shape[0] for x in whole.arguments):
@@ -208,7 +210,7 @@ def _part_of_joined(node: Node) -> Node | None:
 
 
 def _joined_parts(node: Node) -> Node | None:
-    """[part(a, 0), part(a, 1)] -> a"""
+    """[part(a, 0), part(a, 1)] -> a."""
     first = node.arguments[0]
     if first.operation != "part":
         return None
@@ -219,7 +221,7 @@ def _joined_parts(node: Node) -> Node | None:
 
 
 def _sum_of_joined(node: Node) -> Node | None:
-    """[a, 0] + [0, b] -> [a, b]"""
+    """[a, 0] + [0, b] -> [a, b]."""
     one, two = (x.arguments if x.operation == "concat" else () for x in node.arguments)
     if not one or [x.shape for x in one] != [x.shape for x in two]:
         return None
