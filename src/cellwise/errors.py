@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,20 +32,30 @@ class Span:
         return self.start - (self.text.rfind("\n", 0, self.start) + 1) + 1
 
     def caret(self) -> str:
-        """The line of the text with carets under the stretch, indented by four blanks."""
+        """The line of the text with carets under the stretch, indented by four blanks.
+
+        Of a line that is too long to show, the part around the stretch.
+        """
         begin = self.text.rfind("\n", 0, self.start) + 1
         stop = self.text.find("\n", self.start)
-        line = self.text[begin : stop if stop >= 0 else len(self.text)]
-        under = line[self.start - begin : self.end - begin]
-        width = max(1, len(under) - _marks(under))
-        before = line[: self.start - begin]
-        blank = "".join("\t" if c == "\t" else " " * (1 - _marks(c)) for c in before)
-        return f"    {line}\n    {blank}{'^' * width}"
+        stop = stop if stop >= 0 else len(self.text)
+        left = "…" if self.start - begin > _WIDTH else ""
+        begin = max(begin, self.start - _WIDTH)
+        right = "…" if stop - self.start > _WIDTH else ""
+        stop = min(stop, self.start + _WIDTH)
+        before = _blank(left + self.text[begin : self.start])
+        marked = _blank(self.text[self.start : min(self.end, stop)]) or " "
+        shown = f"{left}{self.text[begin:stop]}{right}".rstrip()
+        return f"    {shown}\n    {before}{'^' * len(marked)}"
 
 
-def _marks(text: str) -> int:
-    """The number of accents that stand over the letter before them and take no column."""
-    return sum(1 for c in text if unicodedata.combining(c))
+_WIDTH = 80
+"""How many characters on each side of a place are shown."""
+
+
+def _blank(text: str) -> str:
+    """Blanks as wide as the text: tabs stay, combining marks take no room."""
+    return "".join(c if c == "\t" else " " for c in text if not unicodedata.combining(c))
 
 
 class CellwiseError(Exception):

@@ -257,7 +257,8 @@ def _initial(layout: Layout) -> None:
         t.name for line in layout.values() for t in _reads(line) if t.index in ("t-1", "t+1")
     }
     for name, line in layout.initial.items():
-        if name not in carried or name not in layout.defined:
+        unread = name not in carried and not layout.given  # a tangent can be zero and unread
+        if unread or name not in layout.defined:
             known = nearest(name, [n for n in layout.defined if n in carried and n != name])
             reason = "no line reads it at [t-1]" if name in layout.defined else "no line defines it"
             raise EquationError(

@@ -97,7 +97,7 @@ def _pow(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
     base, exponent = at_least(POSTFIX, inner[0]), inner[1]
     words = str(exponent)
     if context.style == "unicode" and node.arguments[1].operation == "number" and words.isdigit():
-        return piece(POSTFIX, base, words.translate(_SUPERSCRIPTS))
+        return piece(POWER, base, words.translate(_SUPERSCRIPTS))
     negative = node.arguments[1].operation == "number"
     return piece(POWER, base, " ** ", exponent if negative else at_least(POWER, exponent))
 

@@ -21,8 +21,8 @@ def share(system: System) -> System:
     """The system with a name for every expression that it uses more than once.
 
     An expression that is an equation's value already is read by that equation's name, and that
-    equation moves up if need be. Cheap ones (one element-by-element operation of two) stay where they
-    are, as does what only looks at given signals without a product.
+    equation moves up if need be. Cheap ones (one element-by-element operation of two) stay where
+    they are, as does what only looks at given signals without a product.
     """
     if system.structure == "tree":
         return system

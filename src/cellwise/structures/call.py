@@ -78,19 +78,15 @@ class Call:
     @property
     def schedule(self) -> Schedule:
         """The levels of the batch; reads `level_sizes`, so not to be called while tracing."""
-        return levels(self.level_sizes.tolist(), self.n_sequences)
+        sizes = self.level_sizes.tolist()
+        if self.arrays.edges:
+            return levels(sizes, self.arrays.edges[0].shape[0])
+        return levels(sizes, max(sizes, default=0))
 
     @property
     def n_rows(self) -> int:
         """The number of rows that the inputs have room for, R."""
         return self.arrays.inputs[0].shape[0]
-
-    @property
-    def n_sequences(self) -> int:
-        """The number of sequences, B."""
-        if self.arrays.edges:
-            return self.arrays.edges[0].shape[0]
-        return int(self.level_sizes[0]) if len(self.level_sizes) else 0
 
     def shape(self, name: str) -> list[int]:
         """The sizes of a signal of the cell."""
