@@ -272,12 +272,13 @@ OPERATE: dict[str, Operate] = {
 
 
 def evaluate_program(program: Program, feed: Feed) -> Trace:
-    """Evaluate a program section by section: each one over all steps before the next begins."""
+    """Evaluate a program as back ends do: outside of the loop, an equation over all steps at once."""
     system = program.system
     signals, edges = dict(feed.signals), dict(feed.edges)
     for state, node in system.initial:
         edges.setdefault(state, np.asarray(feed.parameters[str(node.attributes[0])]))
-    for section in (program.before, program.loop, program.after):
+    alone = [(line,) for line in program.before], [(line,) for line in program.after]
+    for section in (*alone[0], program.loop, *alone[1]):
         lines = replace(system, equations=section, totals=(), initial=())
         trace = evaluate(lines, replace(feed, signals=signals, edges=edges))
         signals = trace.signals

@@ -1,7 +1,6 @@
 """A case: a system with numbers for its sizes, a ragged batch and all arrays, drawn from a seed.
 
-Inputs whose name starts with `p` hold positive numbers. The sequences are sorted by falling length, as a fold
-has them.
+The sequences are sorted by falling length, as a fold has them.
 """
 
 from __future__ import annotations
@@ -41,12 +40,14 @@ class Case:
             start if there are more symbols.
         lengths: of the sequences, falling.
         seed: of all arrays.
+        positive: all inputs are positive.
     """
 
     source: str | System
     dimensions: tuple[int, ...]
     lengths: tuple[int, ...]
     seed: int
+    positive: bool = False
 
     def __repr__(self) -> str:
         quoted = f'"""\n{self.source}\n"""' if isinstance(self.source, str) else repr(self.source)
@@ -91,8 +92,7 @@ class Case:
         for place, length in enumerate(self.lengths):
             for name in system.inputs:
                 data = np.asarray(rng.normal(size=(length, *self.numbers(system.shape_of(name)))))
-                positive = name.startswith("p")
-                found["input", name, place] = np.abs(data) + 0.5 if positive else data
+                found["input", name, place] = np.abs(data) + 0.5 if self.positive else data
             for name in system.states:
                 if name not in self.learned:
                     numbers = self.numbers(system.shape_of(name))

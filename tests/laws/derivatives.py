@@ -43,7 +43,16 @@ def sent_back(case: Case, feed: Feed, derived: Derivative | None = None) -> Grad
     weights, edges = mixture(case, feed)
     forward = evaluate(case.system, feed)
     fed = back_feed(case.system, derived, feed, forward, weights, edges)
-    return gradients_of(case.system, derived, feed, evaluate(derived.system, fed), edges)
+    back = evaluate(derived.system, with_open_sizes(case, derived, fed))
+    return gradients_of(case.system, derived, feed, back, edges)
+
+
+def with_open_sizes(case: Case, derived: Derivative, fed: Feed) -> Feed:
+    """The feed with sizes for signals that the text of derived equations leaves open: nobody reads them."""
+    signals = (*case.system.defined, *case.system.inputs)
+    shapes = {name: case.numbers(case.system.shape_of(name)) for name in signals}
+    sizes = {derived.names[name]: shape[0] for name, shape in shapes.items() if shape}
+    return replace(fed, sizes={**fed.sizes, **sizes})
 
 
 def mixed(case: Case, feed: Feed) -> float:
@@ -146,7 +155,7 @@ def _second_feed(
     }
     starts = {n: by[case.learned.get(n, f"{n}[0]")] for n in case.system.states}
     edges = {**fed.edges, **{second.names[n]: starts[n] for n in starts if n in second.names}}
-    parameters = {second.names[n]: by[n] for n in fed.parameters}
+    parameters = {second.names[n]: by[n] for n in fed.parameters if n in second.names}
     return replace(
         fed,
         signals={**{n: known[n] for n in second.system.given if n in known}, **tangents},

@@ -17,6 +17,7 @@ from tests.laws.derivatives import (
     forward_and_backward_are_adjoint,
     forward_mode_agrees_with_differences,
     pushed,
+    with_open_sizes,
 )
 from tests.laws.margins import is_tame
 
@@ -40,7 +41,7 @@ def test_what_a_cell_shows_gives_the_same(case: Case) -> None:
     derived, wanted = pushed(case.system, feed, by)
     shown = Cell(case.source).forward_mode().system
     fed = tangent_feed(case.system, derived, feed, evaluate(case.system, feed), by)
-    found = evaluate(shown, fed)
+    found = evaluate(shown, with_open_sizes(case, derived, fed))
     for name in case.system.defined:
         dot = derived.names[name]
         np.testing.assert_allclose(found.signals[dot], wanted.signals[dot], **GRAD, err_msg=name)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cellwise.equation import read_system
+from cellwise.equation import read_system, show
 from cellwise.passes.hoist import hoist
 from cellwise.passes.prune import prune
 from cellwise.passes.sections import schedule
-from cellwise.equation import show
 
 SECTIONS = [
     ("y[t] = tanh(U @ x[t])", (["y"], [], [])),
@@ -83,7 +82,7 @@ def test_prune():
     system = read_system(text)
     assert show(prune(system, {"q"})) == (
         "e[t] = [x[t], x[t]]\n"
-        "q[t] = part(e[t], 0, x[t], x[t])\n"
+        "q[t] = part(e[t], 0, q, q)\n"
         "s[t] = x[t]\n"
-        "h[t] = h[t-1] + part(e[t], 1, x[t], x[t]) * x[t] + s[t-1]"
+        "h[t] = h[t-1] + part(e[t], 1, q, q) * x[t] + s[t-1]"
     )

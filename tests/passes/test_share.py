@@ -77,7 +77,9 @@ def test_shares(text, expected):
 
 
 def test_comments_stay_with_their_lines():
-    system = read_system("a[t] = 2 * exp(x[t]) # first\nb[t] = exp(x[t]) # second\nh[t] = a[t] * b[t]")
+    system = read_system(
+        "a[t] = 2 * exp(x[t]) # first\nb[t] = exp(x[t]) # second\nh[t] = a[t] * b[t]"
+    )
     assert [line.comment for line in share(system).equations] == ["second", "first", ""]
 
 

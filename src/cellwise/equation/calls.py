@@ -46,6 +46,8 @@ def product(term: Term, arguments: tuple[Term, ...], *, matrix: bool) -> Term:
         return replace(term, kind="matmul", name="adjacent", arguments=(left, arguments[0]))
     if miss:
         hint = f"Did you mean '{miss}'?"
+    elif len(name) > 2:
+        hint = f"Functions are {', '.join(FUNCTIONS)}."
     elif len(arguments) > 1:
         hint = f"A product with the vectors joined is written {name} @ [a, b]."
     else:

@@ -7,6 +7,7 @@ from cellwise.equation.syntax import Line, Term, postorder, snippet
 from cellwise.errors import EquationError, Span, nearest
 
 CHAIN_INDICES = ("t", "t-1", "t+1")
+HERE = ("", "t", "n", "leaf")
 TREE_INDICES = ("n", "k", "n,k", "left", "right", "parent", "leaf")
 
 
@@ -19,8 +20,7 @@ def check(layout: Layout) -> None:
     for line in layout.values():
         _indices(line, layout)
     _names(layout)
-    for line in layout.values():
-        _states(line, layout)
+    _states(layout)
     _direction(layout)
     _order(layout)
     _initial(layout)
@@ -149,22 +149,22 @@ def _declared(layout: Layout, signals: dict[str, Span]) -> None:
             raise EquationError(cause, span=span, hint=nearest(name, known))
 
 
-def _states(line: Line, layout: Layout) -> None:
+def _states(layout: Layout) -> None:
     """What is read at another step or node is defined at this one."""
     defined = layout.defined
-    edges = {other.name for other in layout.steps if other.index == "n,k"}
-    for term in _reads(line):
-        if term.index in ("", "t", "n", "leaf") or term.name in layout.given:
+    edges = {line.name for line in layout.steps if line.index == "n,k"}
+    for line in layout.values():
+        for term in _reads(line):
             if term.index == "n" and term.name in edges:
                 hint = f"Write sum({term.name}[n,k] for k in n)."
                 raise EquationError(f"'{term.name}' belongs to an edge", span=term.span, hint=hint)
-            continue
-        if term.index == "n,k":
-            if term.name not in edges:
+            if term.index in HERE or term.name in layout.given:
+                continue
+            if term.index == "n,k" and term.name not in edges:
                 cause = f"no line defines '{term.name}[n,k]'"
                 raise EquationError(cause, span=term.span, hint=nearest(term.name, edges))
-        elif term.name not in defined:
-            raise _unknown_state(term, layout)
+            if term.name not in defined:
+                raise _unknown_state(term, layout)
 
 
 def _unknown_state(term: Term, layout: Layout) -> EquationError:
@@ -241,7 +241,7 @@ def _cycle(lines: list[Line], start: int, goal: int) -> list[str]:
             way = [current]
             while way[-1] != start:
                 way.append(came[way[-1]])
-            return [lines[number].name for number in reversed(way)][::-1]
+            return [lines[number].name for number in (way[0], *reversed(way[1:]))]
         for term in _reads(lines[current]):
             following = position.get(term.name)
             same = term.index in ("t", "n", "n,k", "leaf")

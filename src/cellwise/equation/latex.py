@@ -50,9 +50,8 @@ def latex_name(name: str, index: str, *, derived: bool) -> str:
     accent, above = "", ""
     if derived:
         name, accent, above = _decoration(name)
-    base, *lower = [part for part in re.sub(r"([₀-₉]+)", r"_\1", name).split("_") if part] or [
-        "\\_"
-    ]
+    parts = re.sub(r"([₀-₉]+)", r"_\1", name).split("_")
+    base, *lower = [part for part in parts if part] or ["_"]
     match = re.fullmatch(r"([^\W\d_])(\d+)", base)
     if match:
         base, lower = match.group(1), [match.group(2), *lower]
@@ -99,6 +98,8 @@ def _letters(plain: str) -> str:
         name = name.capitalize() if "CAPITAL" in words else name
         if name in _GREEK:
             return f"\\{name}"
+    if plain == "_":
+        return "\\_"
     return plain if len(plain) == 1 or plain.isdigit() else f"\\mathrm{{{plain}}}"
 
 
@@ -152,7 +153,7 @@ def _div(_: Node, inner: tuple[Piece, ...], __: Context) -> Piece:
 def _raised(base: Piece, above: str | Piece) -> Piece:
     """A power; a base that has a superscript of its own is kept apart."""
     inner = at_least(POSTFIX, base)
-    apart = "^" in str(inner)
+    apart = inner is base and "^" in str(inner)
     return piece(POWER, "{" if apart else "", inner, "}^{" if apart else "^{", above, "}")
 
 

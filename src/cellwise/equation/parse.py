@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedInput
 from cellwise.equation.diagnose import diagnose
 from cellwise.equation.functions import ALIASES
 from cellwise.equation.lines import KEYWORDS, Stretch, split
-from cellwise.equation.syntax import Declaration, Line, Term
+from cellwise.equation.syntax import Declaration, Line, Term, snippet
 from cellwise.errors import EquationError, Span, nearest
 
 MAX_NESTING = 400
@@ -80,9 +80,26 @@ class _Reader:
         self.text, self.offset = text, offset
 
     def declaration(self, tree: Tree[Token]) -> Declaration:
-        keyword, *rest = [t for t in tree.children if isinstance(t, Token) and t != ","]
-        assert str(keyword) in KEYWORDS
-        return Declaration(str(keyword), tuple((_name(t), self.span(t, t)) for t in rest))
+        keyword = str(tree.children[0])
+        assert keyword in KEYWORDS
+        names = [self.sized(t, keyword) for t in tree.children if isinstance(t, Tree)]
+        return Declaration(keyword, tuple(names))
+
+    def sized(self, tree: Tree[Token], keyword: str) -> tuple[str, Span]:
+        """A name, or in a `same` line an axis: `W.1` for the columns of W, written `W.T`."""
+        tokens = [t for t in tree.children if isinstance(t, Token)]
+        span = self.span(tokens[0], tokens[-1])
+        if len(tokens) == 1:
+            return _name(tokens[0]), span
+        if keyword != "same":
+            cause = f"'{keyword}' takes names, but '{snippet(span)}' is found"
+            raise EquationError(cause, span=span)
+        if len(tokens) == 2:
+            return f"{_name(tokens[0])}.1", span
+        if tokens[0] != "permute" or tokens[4] not in ("0", "1", "2"):
+            cause = f"'{snippet(span)}' is neither a name nor a transposed array"
+            raise EquationError(cause, span=span)
+        return f"{_name(tokens[2])}.{tokens[4]}", span
 
     def line(self, tree: Tree[Token], stretch: Stretch) -> Line:
         first, *middle, _, body = tree.children

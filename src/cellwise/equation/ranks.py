@@ -80,6 +80,10 @@ class Ranks:
         """The rank of a signal: 0 or 1."""
         return 0 if self.names.get(name) == SCALAR else 1
 
+    def parameter(self, name: str) -> int:
+        """The rank of a parameter."""
+        return 0 if self.names.get(name) == SCALAR else self._rank.get(self._find(name), 1)
+
     def _key(self, term: Term) -> Key:
         if term.kind in ("parameter", "labelled") or (term.kind == "read" and not term.index):
             return term.name

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cellwise.equation.arrange import Layout
 from cellwise.equation.levels import ELEMENTWISE
 from cellwise.equation.ranks import Ranks
-from cellwise.equation.syntax import Line, Term, postorder
+from cellwise.equation.syntax import Line, Term, postorder, snippet
 from cellwise.equation.unify import OPEN, Owners, Sizes, Tie
 from cellwise.errors import EquationError, ShapeError, Span, nearest
 from cellwise.graph.dimension import Dim, Shape
@@ -29,16 +29,17 @@ class Shapes:
         self.ties: list[Tie] = []
         self._found: dict[Term, Shape] = {}
         self._totals: dict[str, Shape] = {}
-        terms = [term for line in layout.values() for term in postorder(line.value)]
+        lines = (*layout.values(), *layout.initial.values())
+        terms = [term for line in lines for term in postorder(line.value)]
         self._signals = {t.name for t in terms if t.kind == "read" and t.index} | {*layout.defined}
         self._parameters = {t.name for t in terms if t.kind in ("parameter", "labelled")}
         for line in layout.values():
             self._line(line)
-        for group in layout.same:
-            self._same(group)
         for name, line in layout.initial.items():
             if line.value.kind == "parameter" and self.ranks.signal(name):
                 self._tie(Dim.of(name), self._leaf(line.value)[0], (name, line.value), line.value)
+        for group in layout.same:
+            self._same(group)
         self.sizes.finish()
         for term, shape in self._found.items():
             if term.kind == "broadcast" and _open(self.settle(shape)):
@@ -141,9 +142,12 @@ class Shapes:
         """The names of a `same` line have one size."""
         first, *others = group
         for name, span in group.items():
-            if name not in self._signals and name not in self._parameters:
+            stem, _, axis = name.partition(".")
+            ranks = [self.ranks.parameter(stem)] if stem in self._parameters else []
+            vector = not axis and stem in self._signals and self.ranks.signal(stem)
+            if not vector and not any(int(axis or 0) < rank for rank in ranks):
                 known = nearest(name, [*self._signals, *self._parameters])
-                cause = f"'{name}' is no signal and no parameter"
+                cause = f"'{snippet(span)}' is no vector and no array"
                 raise EquationError(cause, span=span, hint=known)
         for other in others:
             tie = Tie(self._size(first), self._size(other), (first, other), group[other])
@@ -163,14 +167,14 @@ class Shapes:
         return tuple(sum((self._size(n) for n in names), Dim()) for names in term.sizes)
 
     def _size(self, name: str) -> Dim:
-        known = name in self._signals or name not in self._parameters
-        return Dim.of(name if known else f"{name}.0")
+        bare = name in self._signals or name not in self._parameters
+        return Dim.of(name if bare else f"{name}.0")
 
     def _part(self, term: Term) -> Shape:
         pieces = self._pieces(term)
         whole, *rest = self._found[term.arguments[0]]
-        owners = ("the pieces", term.arguments[0])
-        self._tie(sum(pieces, Dim()), whole, owners, term, "all pieces together")
+        owners = ("all pieces", term.arguments[0])
+        self._tie(sum(pieces, Dim()), whole, owners, term, "{} together")
         return (pieces[term.axes[0]], *rest)
 
     def _broadcast(self, term: Term) -> Shape:

@@ -21,7 +21,8 @@ def show(system: System, style: Style = "text") -> str:
         style: `text` (ASCII signs), `unicode`, or `latex` (an `aligned` block).
     """
     writer = _Writer(system, style)
-    if system.given and style != "latex":
+    written = all(line.span is not None for line in system.lines())
+    if style != "latex" and (system.given or not written):
         text = "\n".join(writer.text())
         writer.same = unsaid(system, text)
         return "\n".join(writer.text()) if writer.same else text
@@ -84,6 +85,16 @@ class _Writer(Context):
         names = [self._sizes.get(Dim.of(n), n) for n, count in dim.terms for _ in range(count)]
         return f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
 
+    def _axis(self, name: str) -> str:
+        """`W.1` as an array whose first axis it is."""
+        stem, _, axis = name.partition(".")
+        if not axis:
+            return name
+        if len(self.system.parameters[stem]) == 2:
+            return stem + ("ᵀ" if self.style == "unicode" else ".T")
+        others = [other for other in "012" if other != axis]
+        return f"permute({stem}, {axis}, {', '.join(others)})"
+
     def _signed(self, value: float) -> str:
         words = plain_number(value)
         return words.replace("-", "−") if self.style == "unicode" and value < 0 else words
@@ -99,7 +110,7 @@ class _Writer(Context):
             yield "vector " + ", ".join(vectors)
         nodes = [line.name for line in system.equations if line.index != "n,k"]
         for names in self.same:
-            yield "same " + ", ".join(names)
+            yield "same " + ", ".join(map(self._axis, names))
         if system.output != nodes[-1]:
             yield f"output {system.output}"
 

@@ -12,7 +12,7 @@ from cellwise.graph.dimension import Dim
 OPEN = "?"
 """The first letter of the sizes of broadcasts, which other sizes must settle."""
 
-_AXES = {"0": "the rows of ", "1": "the columns of ", "2": "the third axis of "}
+_AXES = {"0": "", "1": "the columns of ", "2": "the third axis of "}
 
 
 Owners = tuple[object, object]
@@ -96,13 +96,14 @@ class Sizes:
 
     def _contradiction(self, tie: Tie) -> ShapeError:
         first, second = (str(self.resolve(d)) for d in (tie.first, tie.second))
-        one, two = (f"'{owner}'" for owner in tie.owners)
+        one, two = (f"'{readable(str(owner))}'" for owner in tie.owners)
         one = (tie.what or "{}").format(one)
+        first, second = readable(first), readable(second)
         return ShapeError(
-            f"contradicting dimensions: {one} has size {readable(first)},"
-            f" {two} has size {readable(second)}",
+            f"contradicting dimensions {first} and {second}",
             span=tie.span,
             also=self._place(tie),
+            hint=f"The size of {one} is {first}, that of {two} is {second}.",
         )
 
     def _place(self, tie: Tie) -> Span | None:

@@ -16,12 +16,11 @@ def misread(system: System) -> tuple[list[str], list[str]]:
     """The scalars and the vectors that a reader of the equations would not take for such."""
     real = {name: SCALAR if not shape else ARRAY for name, shape in _shapes(system).items()}
     totals = {line.name for line in system.totals}
-    guessed = _guess(system, {name for name in real if name not in system.defined})
+    free = {name: level for name, level in real.items() if name not in system.defined}
+    guessed = _guess(system, free) | dict.fromkeys(free, ARRAY)
     wrong = [name for name in real if guessed[name] != real[name] and name not in totals]
-    inside = {
-        n for line in system.lines() for n in walk([line.value]) if n.operation == "parameter"
-    }
-    scalars = [str(node.attributes[0]) for node in inside if not node.shape]
+    nodes = {node for line in system.lines() for node in walk([line.value])}
+    scalars = [str(n.attributes[0]) for n in nodes if n.operation == "parameter" and not n.shape]
     vectors = [name for name in wrong if real[name] == ARRAY]
     return [n for n in wrong if real[n] == SCALAR] + sorted(scalars), vectors
 
@@ -38,9 +37,9 @@ def _shapes(system: System) -> dict[str, Shape]:
     return found
 
 
-def _guess(system: System, others: set[str]) -> dict[str, int]:
-    """What `levels` makes of the text: the least fixpoint, on nodes; others are taken for vectors."""
-    known = dict.fromkeys(others, ARRAY) | {line.name: UNKNOWN for line in system.lines()}
+def _guess(system: System, free: dict[str, int]) -> dict[str, int]:
+    """What `levels` makes of the text: the least fixpoint; free signals are as declared."""
+    known = free | {line.name: UNKNOWN for line in system.lines()}
     lines = list(system.lines())
     readers: dict[str, list[Equation]] = defaultdict(list)
     for line in lines:
@@ -103,19 +102,12 @@ def unsaid(system: System, text: str) -> list[tuple[str, ...]]:
 
 
 def _by_size(system: System) -> dict[Dim, list[str]]:
-    """The signals and parameters by the size of their first axis, in the order of the text."""
+    """The signals and parameters by the size that they have, in the order of the text."""
     groups: dict[Dim, list[str]] = defaultdict(list)
-    seen: set[str] = set()
-    for line in system.lines():
-        nodes = [node for node in walk([line.value]) if node.operation in _NAMED]
-        shapes = [
-            (str(node.attributes[0]), node.shape) for node in nodes if node.attributes[1] != ""
-        ]
-        for name, shape in [(line.name, line.value.shape if line.index else ()), *shapes]:
-            if shape and name not in seen:
-                seen.add(name)
-                groups[shape[0]].append(name)
+    for name, shape in _shapes(system).items():
+        if shape:
+            groups[shape[0]].append(name)
+    for name, shape in system.parameters.items():
+        for axis, size in enumerate(shape):
+            groups[size].append(f"{name}.{axis}" if axis else name)
     return groups
-
-
-_NAMED = ("read", "parameter", "labelled")

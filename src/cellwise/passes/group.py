@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from cellwise.autodiff.derivative import names_of
 from cellwise.graph.build import add, concat, matmul, neg, remake, transpose
-from cellwise.graph.node import Node, walk
+from cellwise.graph.node import Node
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
 from cellwise.passes.affine import affine_parts, is_product, join, operands
-from cellwise.passes.sections import bound_names, is_bound, sections
+from cellwise.passes.sections import Reach, sections
 from cellwise.passes.share import name_nodes, reads_of
-from cellwise.passes.sums import Term, sum_of, terms
+from cellwise.passes.sums import Term, sum_of, terms, whole_sums
 
 
 def merge(system: System) -> System:
@@ -19,16 +19,13 @@ def merge(system: System) -> System:
     `A.T @ a[t] + B.T @ b[t]` becomes `concat(A, B).T @ [a[t], b[t]]`, where a and b depend on a
     state.
     """
-    bound = bound_names(system)
+    bound = Reach(system).names
     rank = {line.name: place for place, line in enumerate(system.equations) if line.name in bound}
-    sums = [n for n in walk(system.roots()) if n.operation in ("add", "sub")]
-    inner = {argument for node in sums for argument in node.arguments}
+    sums = whole_sums(system.roots())
 
     def step(node: Node, arguments: tuple[Node, ...]) -> Node:
         whole = remake(node, arguments)
-        if whole.operation not in ("add", "sub") or node in inner:
-            return whole
-        return _merged(whole, rank)
+        return _merged(whole, rank) if node in sums else whole
 
     return rewrite_system(system, step)
 
@@ -45,8 +42,12 @@ def _merged(whole: Node, rank: dict[str, int]) -> Node:
     if sum(map(len, matrices.values())) < 2:
         return whole
     order = sorted(matrices, key=lambda node: rank[str(node.attributes[0])])
-    columns = [_transposed(add(*matrices[node])) for node in order]
-    product = matmul(transpose(concat(*columns)), concat(*order))
+    totals = [add(*matrices[node]) for node in order]
+    if len(order) == 1:
+        product = matmul(totals[0], order[0])
+    else:
+        columns = concat(*(_transposed(matrix) for matrix in totals))
+        product = matmul(transpose(columns), concat(*order))
     return sum_of([*rest, (False, product)])
 
 
@@ -83,7 +84,7 @@ def group(system: System) -> System:
 
 def _groups(system: System) -> list[list[Node]]:
     """Affine expressions of the same operands and the same section."""
-    where, bound = sections(system), bound_names(system)
+    where, reach = sections(system), Reach(system)
     found: dict[tuple[object, ...], list[Node]] = {}
     seen: set[Node] = set()
     for section in ("before", "loop", "after"):
@@ -91,7 +92,7 @@ def _groups(system: System) -> list[list[Node]]:
         for node in affine_parts(values):
             if node not in seen:
                 seen.add(node)
-                place = section if is_bound(node, system, bound) else "before"
+                place = section if reach(node) else "before"
                 found.setdefault((place, operands(node)), []).append(node)
     return list(found.values())
 

@@ -7,9 +7,9 @@ from cellwise.graph.build import add, remake
 from cellwise.graph.node import Node, walk
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
-from cellwise.passes.sections import bound_names, is_bound
+from cellwise.passes.sections import Reach
 from cellwise.passes.share import PRODUCTS, name_nodes
-from cellwise.passes.sums import sum_of, terms
+from cellwise.passes.sums import Term, sum_of, terms, whole_sums
 
 
 def hoist(system: System) -> System:
@@ -21,24 +21,24 @@ def hoist(system: System) -> System:
     if system.structure == "tree":
         return system
     system = _gather(system)
-    bound, names = bound_names(system), names_of(system)
+    reach, names = Reach(system), names_of(system)
     found: dict[Node, str] = {}
     for line in system.equations:
-        if line.name in bound:
-            for node in _free_parts(line.value, system, bound):
+        if line.name in reach.names:
+            for node in _free_parts(line.value, reach):
                 if node not in found:
                     found[node] = names.numbered(line.name)
     return name_nodes(system, found)
 
 
-def _free_parts(value: Node, system: System, bound: set[str]) -> list[Node]:
+def _free_parts(value: Node, reach: Reach) -> list[Node]:
     """The largest parts of an expression that depend on no state and hold a product."""
     parts, stack = [], [value]
     while stack:
         node = stack.pop()
         if not node.varies or not node.arguments:
             continue
-        if is_bound(node, system, bound) or len(node.shape) > 1:
+        if reach(node) or len(node.shape) > 1:
             stack.extend(reversed(node.arguments))
         elif _has_product(node):
             parts.append(node)
@@ -51,19 +51,20 @@ def _has_product(node: Node) -> bool:
 
 def _gather(system: System) -> System:
     """Sums with a product that depends on no state: all terms that depend on none come first."""
-    bound = bound_names(system)
+    reach, sums = Reach(system), whole_sums(system.roots())
 
     def step(node: Node, arguments: tuple[Node, ...]) -> Node:
         whole = remake(node, arguments)
-        return _sorted_sum(whole, system, bound) if whole.operation in ("add", "sub") else whole
+        return _sorted_sum(whole, reach) if node in sums else whole
 
     return rewrite_system(system, step)
 
 
-def _sorted_sum(whole: Node, system: System, bound: set[str]) -> Node:
-    every = list(terms(whole))
-    free = [term for term in every if not is_bound(term[1], system, bound)]
-    rest = [term for term in every if term not in free]
+def _sorted_sum(whole: Node, reach: Reach) -> Node:
+    free: list[Term] = []
+    rest: list[Term] = []
+    for term in terms(whole):
+        (rest if reach(term[1]) else free).append(term)
     if not rest or not any(_has_product(node) for _, node in free):
         return whole
     return add(sum_of(free), sum_of(rest))

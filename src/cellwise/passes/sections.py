@@ -24,20 +24,36 @@ def names_read(nodes: Iterable[Node], *indices: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def bound_names(system: System) -> set[str]:
-    """The names of the signals that depend on another step: not known ahead of the loop."""
-    bound: set[str] = set()
-    for line in system.equations:
-        if is_bound(line.value, system, bound):
-            bound.add(line.name)
-    return bound
+class Reach:
+    """Which signals and expressions depend on another step, and so are not known ahead of the loop.
 
+    Attributes:
+        names: the signals that do.
+    """
 
-def is_bound(value: Node, system: System, bound: set[str]) -> bool:
-    """Whether an expression depends on a state, given the names that are known to."""
-    if bound.intersection(names_read([value], "t")):
-        return True
-    return not set(system.defined).isdisjoint(names_read([value], *CARRIED))
+    def __init__(self, system: System):
+        self._defined = set(system.defined)
+        self._known: dict[Node, bool] = {}
+        self.names: set[str] = set()
+        for line in system.equations:
+            if self(line.value):
+                self.names.add(line.name)
+
+    def __call__(self, node: Node) -> bool:
+        """Whether the expression does."""
+        if node not in self._known:
+            for inner in walk([node]):
+                if inner not in self._known:
+                    self._known[inner] = self._is_read(inner) or any(
+                        self._known[a] for a in inner.arguments
+                    )
+        return self._known[node]
+
+    def _is_read(self, node: Node) -> bool:
+        if node.operation != "read":
+            return False
+        name, index = node.attributes[:2]
+        return name in (self._defined if index in CARRIED else self.names)
 
 
 def sections(system: System) -> dict[str, Section]:
@@ -46,7 +62,7 @@ def sections(system: System) -> dict[str, Section]:
     `before`: depends on no state. `loop`: takes part in a recurrence, or what does reads it; or
     joins signals of the loop, which stores them joined as it goes. `after`: the rest.
     """
-    bound = bound_names(system)
+    bound = Reach(system).names
     looping = [line for line in system.equations if line.name in bound]
     while True:
         needed = set(names_read(line.value for line in looping))
@@ -74,10 +90,22 @@ def _joins(line: Equation, names: set[str]) -> bool:
 
 
 def schedule(system: System) -> Program:
-    """The program: the equations sorted into their sections, each in the order it has."""
+    """The program: the equations sorted into their sections."""
     where = sections(system)
 
     def chosen(section: Section) -> tuple[Equation, ...]:
         return tuple(line for line in system.equations if where[line.name] == section)
 
-    return Program(system, chosen("before"), chosen("loop"), chosen("after"), system.totals)
+    after = _reads_behind(chosen("after"))
+    return Program(system, chosen("before"), chosen("loop"), after, system.totals)
+
+
+def _reads_behind(lines: tuple[Equation, ...]) -> tuple[Equation, ...]:
+    """Each equation behind all that it reads, at any step: it is done for all steps at once."""
+    waiting, ordered = list(lines), list[Equation]()
+    while waiting:
+        names = {line.name for line in waiting}
+        ready = [line for line in waiting if names.isdisjoint(names_read([line.value]))]
+        ordered += ready
+        waiting = [line for line in waiting if line not in ready]
+    return tuple(ordered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -138,17 +139,11 @@ class _Namer:
         for node in reads_of(value):
             name = str(node.attributes[0])
             if name.startswith("d_") and node.attributes[1] == "t" and name in self.emitted_names():
+                stem = re.sub("^d_(pre_|in_)?", "", name)
                 kind = "in" if value.operation in PRODUCTS else "pre"
-                return self.fresh.fresh_or_numbered(f"d_{kind}_{_stem(name)}")
+                return self.fresh.fresh_or_numbered(f"d_{kind}_{stem}")
         return self.fresh.numbered(user)
 
     def emitted_names(self) -> set[str]:
         """The names that lines define so far."""
         return {line.name for line in self.lines}
-
-
-def _stem(name: str) -> str:
-    for prefix in ("d_pre_", "d_in_", "d_"):
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name

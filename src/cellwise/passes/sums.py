@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from cellwise.graph.build import add, neg, sub
-from cellwise.graph.node import Node
+from cellwise.graph.node import Node, walk
 
 Term = tuple[bool, Node]
 """Whether a term is subtracted, and the term."""
 
 
-def terms(node: Node, minus: bool = False) -> Iterator[Term]:
+def terms(node: Node) -> list[Term]:
     """The terms of a sum that varies, from left to right; anything else is its only term."""
-    if node.operation in ("add", "sub") and node.varies:
-        yield from terms(node.arguments[0], minus)
-        yield from terms(node.arguments[1], minus != (node.operation == "sub"))
-    elif node.operation == "neg" and node.varies:
-        yield from terms(node.arguments[0], not minus)
-    else:
-        yield minus, node
+    found: list[Term] = []
+    stack: list[Term] = [(False, node)]
+    while stack:
+        minus, node = stack.pop()
+        if node.operation in ("add", "sub") and node.varies:
+            left, right = node.arguments
+            stack += [(minus != (node.operation == "sub"), right), (minus, left)]
+        elif node.operation == "neg" and node.varies:
+            stack.append((not minus, node.arguments[0]))
+        else:
+            found.append((minus, node))
+    return found
+
+
+def whole_sums(roots: Iterable[Node]) -> set[Node]:
+    """The sums below `roots` that are no terms of larger sums."""
+    sums = [node for node in walk(roots) if node.operation in ("add", "sub")]
+    inner = {argument for node in sums for argument in node.arguments}
+    return {node for node in sums if node not in inner}
 
 
 def sum_of(given: Sequence[Term]) -> Node:

@@ -1,0 +1,134 @@
+"""The class that users meet: a cell and what is derived from it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from cellwise.cell import Cell
+from cellwise.equation import read_system, show
+from cellwise.errors import EquationError, StructureError
+from cellwise.graph.dimension import Dim
+
+TEXT = """
+    a = 0.5
+    h[0] = h_0
+    c[t] = a * c[t-1] + tanh(U @ x[t] + W @ h[t-1] + b)  # memory
+    h[t] = tanh(c[t])
+"""
+
+
+@pytest.fixture
+def cell() -> Cell:
+    return Cell(TEXT, name="small", init={"b": 1, "W": "orthogonal", "U": "uniform(-0.1, 0.1)"})
+
+
+def test_what_a_cell_says_of_itself(cell):
+    assert cell.name == "small"
+    assert cell.inputs == ("x",)
+    assert cell.states == ("h", "c")
+    assert cell.output == "h"
+    assert cell.constants == {"a": 0.5}
+    assert list(cell.parameters) == ["U", "W", "b", "h_0"]
+    assert cell.parameters["U"] == (Dim.of("h"), Dim.of("x"))
+    assert dict(cell.init) == {"b": 1, "W": "orthogonal", "U": "uniform(-0.1, 0.1)"}
+
+
+def test_the_normal_form_is_read_back(cell):
+    assert str(cell) == (
+        "a = 0.5\n"
+        "h[0] = h_0\n"
+        "c[t] = a * c[t-1] + tanh(U @ x[t] + W @ h[t-1] + b)  # memory\n"
+        "h[t] = tanh(c[t])"
+    )
+    assert Cell(str(cell)) == cell
+    assert hash(Cell(str(cell))) == hash(cell)
+    assert Cell(cell.unicode()) == cell
+    assert Cell(str(cell).replace("0.5", "0.25")) != cell
+    assert cell != str(cell)
+
+
+def test_it_is_shown_in_a_notebook(cell):
+    assert cell._repr_latex_() == f"$${cell.latex()}$$"
+    assert cell.latex().startswith("\\begin{aligned}")
+    assert repr(Cell("h[t] = x[t]")) == "Cell('h[t] = x[t]', name='cell')"
+
+
+def test_a_copy_is_equal(cell):
+    other = copy.deepcopy(cell)
+    assert other == cell
+    assert (other.name, other.init) == (cell.name, cell.init)
+
+
+def test_backward_equations(cell):
+    derived = Cell("h[t] = tanh(U @ x[t] + W @ h[t-1] + b)", name="elman").backward()
+    assert derived.name == "elman.backward"
+    assert str(derived) == (
+        "given h, x\n"
+        "same d_x, x\n"
+        "output d_x\n"
+        "d_h[t] = d_out_h[t] + d_prev_h[t+1]\n"
+        "d_pre_h[t] = d_h[t] * (1 - h[t] ** 2)\n"
+        "d_x[t] = U.T @ d_pre_h[t]\n"
+        "d_prev_h[t] = W.T @ d_pre_h[t]\n"
+        "d_U = sum(outer(d_pre_h[t], x[t]) for t)\n"
+        "d_W = sum(outer(d_pre_h[t], h[t-1]) for t)\n"
+        "d_b = sum(d_pre_h[t] for t)"
+    )
+    for other in (derived, cell.backward(), cell.forward_mode()):
+        assert Cell(str(other)) == other
+        assert Cell(other.unicode()) == other
+        assert other.latex()
+
+
+def test_tangents_of_tangents(cell):
+    twice = cell.forward_mode().forward_mode()
+    assert twice.name == "small.forward_mode.forward_mode"
+    assert Cell(str(twice)) == twice
+
+
+def test_a_cell_from_a_system_keeps_the_sizes_apart():
+    system = read_system("h[t] = W @ x[t]")
+    assert Cell.from_system(system, "linear") == Cell("h[t] = W @ x[t]")
+    assert show(Cell.from_system(system).system) == "h[t] = W @ x[t]"
+
+
+@pytest.mark.parametrize("method", ["backward", "forward_mode"])
+def test_trees_have_no_derived_equations(method):
+    tree = Cell("h[n] = tanh(W @ x[n] + sum(h[k] for k in n))", name="tree")
+    expected = f"{method}() derives equations over a chain, but 'tree' runs over a tree"
+    with pytest.raises(StructureError) as caught:
+        getattr(tree, method)()
+    assert str(caught.value) == expected
+
+
+FORMS = ["orthogonal", "glorot", "zeros", "ones", " normal( 2e-2 ) ", "uniform(-.1,1.)", 0.5, -1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_initial_values(form):
+    assert Cell(TEXT, init={"W": form}).init["W"] == form
+
+
+KNOWN = (
+    "Known are orthogonal, glorot, zeros, ones, uniform(low, high), normal(deviation) and a number."
+)
+WRONG = [
+    ({"V": "zeros"}, "init names 'V', but no parameter has this name"),
+    ({"h0": 1.0}, "init names 'h0', but no parameter has this name\n  Did you mean 'h_0'?"),
+    ({"c": 1.0}, "init names 'c', but no parameter has this name"),
+    (
+        {"W": "ortogonal"},
+        f"init of 'W': unknown form 'ortogonal'\n  {KNOWN} Did you mean 'orthogonal'?",
+    ),
+    ({"W": "normal"}, f"init of 'W': unknown form 'normal'\n  {KNOWN} Did you mean 'normal'?"),
+    ({"W": "exec(1)"}, f"init of 'W': unknown form 'exec(1)'\n  {KNOWN}"),
+]
+
+
+@pytest.mark.parametrize(("init", "message"), WRONG)
+def test_wrong_initial_values(init, message):
+    with pytest.raises(EquationError) as caught:
+        Cell(TEXT, init=init)
+    assert str(caught.value) == message
