@@ -175,7 +175,8 @@ def _plain(function: Callable[..., object]) -> Operate:
 
 
 def _sigmoid(a: Array) -> Array:
-    return np.where(a >= 0, 1 / (1 + np.exp(-np.abs(a))), 1 - 1 / (1 + np.exp(-np.abs(a))))
+    small = np.exp(-np.abs(a))
+    return np.asarray(np.where(a >= 0, 1, small) / (1 + small))
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -272,7 +273,7 @@ OPERATE: dict[str, Operate] = {
 
 
 def evaluate_program(program: Program, feed: Feed) -> Trace:
-    """Evaluate a program as back ends do: outside of the loop, an equation over all steps at once."""
+    """Evaluate a program as back ends do: outside the loop, an equation over all steps at once."""
     system = program.system
     signals, edges = dict(feed.signals), dict(feed.edges)
     for state, node in system.initial:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 

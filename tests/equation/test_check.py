@@ -223,6 +223,13 @@ REFUSED = [
         "  A cell reads [t-1]. Only derived equations read [t+1], and then never [t-1].",
     ),
     (
+        "h[t] = x[t]\nd = sum(h[t] for t)\ng[t] = d * h[t]",
+        "EquationError: line 3, column 8: 'd' is a total over all steps and cannot be "
+        "read in one of them\n"
+        "    g[t] = d * h[t]\n"
+        "           ^",
+    ),
+    (
         "h[0] = h_0\nh[t] = x[t]",
         "EquationError: line 1, column 1: 'h' is no state, so it has no initial value: "
         "no line reads it at [t-1]\n"
@@ -296,7 +303,7 @@ REFUSED = [
     ),
     (
         "h[t] = x[t]\nh_1 = sum(h[t] for t)\nh_1[t] = x[t]",
-        "EquationError: line 2, column 1: 'h_1' is a total and a signal or constant\n"
+        "EquationError: line 2, column 1: 'h_1' is defined by a line and has no index here\n"
         "    h_1 = sum(h[t] for t)\n"
         "    ^^^",
     ),

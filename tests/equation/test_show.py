@@ -114,7 +114,7 @@ LINES = [
     "given x\nsame W.T, b\nd[t] = d[t+1] + x[t]\nd_b = W.T @ sum(d[t] for t)\nd_c = outer(b, b)",
     "given x\nsame permute(V, 1, 0, 2), b\nd[t] = d[t+1] + x[t]\n"
     "d_b = bilinear(permute(V, 1, 0, 2), sum(d[t] for t), c)\nd_c = outer(b, c)",
-    "given x\nd[t] = d[t+1] + x[t]\nd_b = sum(broadcast(0, [x, b]) for t)\nd_c = outer(b, b)",
+    "given x\nd[t] = d[t+1] + x[t]\nd_b = sum(broadcast(0, [b, d]) for t)\nd_c = outer(b, b)",
 ]
 
 

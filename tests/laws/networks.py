@@ -72,7 +72,8 @@ class Network:
         """x [T, B, I] and lengths [B]; `padding` beyond the lengths, `longer` steps of it at the end."""
         generator = torch.Generator().manual_seed(self.seed + 1)
         n_steps, n_sequences = max(self.lengths, default=0), len(self.lengths)
-        x = torch.full((n_steps + longer, n_sequences, self.dimensions[0]), padding).double()
+        shape = (n_steps + longer, n_sequences, self.dimensions[0])
+        x = torch.full(shape, padding, dtype=torch.float64)
         for place, length in enumerate(self.lengths):
             data = torch.randn(length, x.shape[-1], generator=generator, dtype=torch.float64)
             x[:length, place] = data

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 import cellwise as cw
-from tests.tolerances import TOLERANCE
+from tests.tolerances import TOLERANCE, Bounds
 
 EXACT = TOLERANCE[torch.float64]["exact"]
 GRAD = TOLERANCE[torch.float64]["grad"]
@@ -135,7 +135,7 @@ def test_state_dict_has_the_names_of_the_equations() -> None:
 
 def test_copies_and_pickles_compute_the_same() -> None:
     layer, x = make(ELMAN), data()
-    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):  # noqa: S301 - our own bytes
         assert torch.equal(other(x)[0], layer(x)[0])
 
 
@@ -279,7 +279,7 @@ MODULES = [
 def test_from_torch_equals_torch(module: nn.LSTM | nn.GRU | nn.RNN, dtype: torch.dtype) -> None:
     module = copy.deepcopy(module).to(dtype)
     layer = cw.Recurrent.from_torch(module)
-    tolerance = {"rtol": 0.0, "atol": {torch.float32: 1e-6, torch.float64: 1e-12}[dtype]}
+    tolerance: Bounds = {"rtol": 0.0, "atol": {torch.float32: 1e-6, torch.float64: 1e-12}[dtype]}
     x = data().to(dtype).requires_grad_()
     y, state = layer(x)
     y_torch, state_torch = module(x)

@@ -106,21 +106,20 @@ def _sort(layout: Layout, line: Line, stepped: set[str]) -> None:
         )
     elif line.value.kind == "number":
         _once(layout.constants, line, f"the constant '{line.name}' is set twice")
-    elif _is_total(line.value, {total.name for total in layout.totals}):
+    elif line.name not in stepped and _is_total(line.value):
         _unique(layout.totals, line)
     else:
         raise _without_index(line, stepped)
 
 
-def _is_total(value: Term, totals: set[str]) -> bool:
-    """Whether a value is over all steps, or built of earlier totals."""
-    return any(
-        term.kind == "total"
-        or (term.kind == "read" and term.index == "1")
-        or (term.kind == "call" and term.name == "first")
-        or (term.kind == "bare" and term.name in totals)
-        for term in postorder(value)
-    )
+def _is_total(value: Term) -> bool:
+    """Whether a value is over all steps, or of parameters and totals alone."""
+    terms = list(postorder(value))
+    if any(term.kind == "total" or (term.kind, term.name) == ("call", "first") for term in terms):
+        return True
+    reads = [term for term in terms if term.kind == "read"]
+    named = any(t.kind == "bare" or (t.kind, t.name) == ("call", "broadcast") for t in terms)
+    return all(term.index == "1" for term in reads) and (named or bool(reads))
 
 
 def _without_index(line: Line, stepped: set[str]) -> EquationError:

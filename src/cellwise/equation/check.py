@@ -64,6 +64,9 @@ def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
     chain = layout.structure == "chain"
     known = CHAIN_INDICES if chain else TREE_INDICES
     place = term.span
+    if not term.index:
+        cause = f"'{term}' is a total over all steps and cannot be read in one of them"
+        raise EquationError(cause, span=place)
     if term.index not in known:
         raise _unknown_index(term, layout)
     if line.index == "" and not inside:

@@ -68,12 +68,16 @@ class Call:
     """One fold: the program, its arrays, and the names that give them their places."""
 
     def __init__(self, key: str, arrays: Arrays, level_sizes: Tensor):
-        self.bound = bound_of(key)
+        self.key, self.bound = key, bound_of(key)
         self.compiled = self.bound.compiled
         self.system = self.compiled.forward.system
         self.arrays, self.level_sizes = arrays, level_sizes
         self.names = self.compiled.names
         self.kept = list(dict.fromkeys([self.system.output, *self.compiled.saved]))
+
+    def of(self, tensors: Sequence[Tensor]) -> Call:
+        """The same fold of other arrays, given in order."""
+        return Call(self.key, self.arrays.like(tensors), self.level_sizes)
 
     @property
     def schedule(self) -> Schedule:

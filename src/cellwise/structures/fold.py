@@ -131,17 +131,22 @@ def _whole_cotangents(
 def _differentiable(
     call: Call, cotangents: Sequence[Tensor | None], n_kept: int
 ) -> list[Tensor | None]:
-    """The cotangents of all arrays as a graph of torch operations that can be differentiated."""
+    """The cotangents of all arrays as a graph of torch operations that can be differentiated.
+
+    The arrays may be computed from one another (an initial state from a weight, say). Views of
+    them stand in, so that each cotangent holds what reaches its array directly and no more.
+    """
     with torch.enable_grad():
-        outputs = call.forward(call.kept[:n_kept], backend="reference")
+        views = [t.view_as(t) if t.requires_grad else t for t in call.arrays.all]
+        outputs = call.of(views).forward(call.kept[:n_kept], backend="reference")
     pairs = zip(outputs, cotangents, strict=True)
     used = [(o, d) for o, d in pairs if d is not None and o.requires_grad]
-    wanted = [t for t in call.arrays.all if t.requires_grad]
+    wanted = [t for t in views if t.requires_grad]
     found = torch.autograd.grad(
         [o for o, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True
     )
     grads = iter(found)
-    return [next(grads) if t.requires_grad else None for t in call.arrays.all]
+    return [next(grads) if t.requires_grad else None for t in views]
 
 
 def _lists(arrays: Arrays) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
