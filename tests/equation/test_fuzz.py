@@ -43,7 +43,7 @@ def _read_or_refuse(text: str) -> None:
     except CellwiseError:
         return
     for style in ("text", "unicode"):
-        assert read_system(show(system, style)) == system  # type: ignore[arg-type]
+        assert read_system(show(system, style)) == system
     assert show(system, "latex")
 
 

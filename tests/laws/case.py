@@ -27,7 +27,7 @@ from tests.laws.generate import chain_texts
 
 Array = NDArray[np.float64]
 Place = tuple[str, str, int]
-"""Where an array belongs: ("input", name, sequence), ("state", name, sequence) or ("parameter", name, 0)."""
+"""Where an array belongs: ("input" or "state", name, sequence), or ("parameter", name, 0)."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Case:
 
     Attributes:
         source: the text of a cell, or a system.
-        dimensions: the numbers of the system's symbolic sizes, in order of first use, again from the
-            start if there are more symbols.
+        dimensions: the numbers of the system's symbolic sizes, in order of first use, again from
+            the start if there are more symbols.
         lengths: of the sequences, falling.
         seed: of all arrays.
         positive: all inputs are positive.
@@ -138,11 +138,10 @@ class Case:
             torch.from_numpy(np.stack([self.start(name, place) for place in every]))
             for name in self.system.states
         ]
-        parameters = [
-            torch.from_numpy(self.arrays["parameter", name, 0].copy())
-            for name in parameters
+        weights = [
+            torch.from_numpy(self.arrays["parameter", name, 0].copy()) for name in parameters
         ]
-        return Arrays(inputs, edges, parameters)
+        return Arrays(inputs, edges, weights)
 
     def start(self, state: str, place: int) -> Array:
         """What a state of a sequence starts from."""

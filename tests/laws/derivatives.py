@@ -48,7 +48,7 @@ def sent_back(case: Case, feed: Feed, derived: Derivative | None = None) -> Grad
 
 
 def with_open_sizes(case: Case, derived: Derivative, fed: Feed) -> Feed:
-    """The feed with sizes for signals that the text of derived equations leaves open: nobody reads them."""
+    """The feed with sizes for signals that derived equations leave open: nobody reads them."""
     signals = (*case.system.defined, *case.system.inputs)
     shapes = {name: case.numbers(case.system.shape_of(name)) for name in signals}
     sizes = {derived.names[name]: shape[0] for name, shape in shapes.items() if shape}

@@ -6,6 +6,7 @@ Each function states one law of a case and fails where it does not hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,12 @@ def folded(case: Case) -> tuple[Folded, list[Tensor]]:
     return function, arrays.all
 
 
+def _vjp(function: Callable[..., Any], tensors: Sequence[Tensor]) -> tuple[Any, Any]:
+    """The values of a function, and what sends their cotangents back."""
+    values, pull = torch.func.vjp(function, *tensors)[:2]
+    return values, pull
+
+
 def _close(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
@@ -62,7 +69,7 @@ def fold_equals_the_equations_as_written(case: Case) -> None:
 def derived_backward_equals_autograd(case: Case) -> None:
     """The compiled backward against torch's own, through the reference."""
     function, tensors = folded(case)
-    values, pull = torch.func.vjp(function, *tensors)
+    values, pull = _vjp(function, tensors)
     leaves = _leaves(tensors)
     outputs = function(*leaves)
     _close(outputs, values)
@@ -74,7 +81,7 @@ def forward_mode_is_the_adjoint_of_the_derived_backward(case: Case) -> None:
     """⟨u, Jv⟩ = ⟨Jᵀu, v⟩, with Jv by torch.func.jvp."""
     function, tensors = folded(case)
     tangents = mixture(tensors, seed=1)
-    values, moved = torch.func.jvp(function, tuple(tensors), tuple(tangents))
+    values, moved = torch.func.jvp(function, tuple(tensors), tuple(tangents))[:2]
     mixes, leaves = mixture(values), _leaves(tensors)
     sent = gradients(function(*leaves), mixes, leaves)
     left = sum((m * d).sum() for m, d in zip(mixes, moved, strict=True))
@@ -102,7 +109,9 @@ def jacobians_equal_the_derived_backward(case: Case) -> None:
     for jacobian in (torch.func.jacrev, torch.func.jacfwd):
         found = jacobian(lambda *ts: function(*ts)[0], argnums)(*tensors)
         for place, row in enumerate(rows):
-            wanted = [j.reshape(y.numel(), *t.shape)[place] for j, t in zip(found, tensors)]
+            wanted = [
+                j.reshape(y.numel(), *t.shape)[place] for j, t in zip(found, tensors, strict=True)
+            ]
             _close(row, wanted)
 
 
@@ -118,10 +127,10 @@ def double_backward_equals_that_of_the_reference(case: Case) -> None:
     function, tensors = folded(case)
 
     def transformed(*ts: Tensor) -> list[Tensor]:
-        values, pull = torch.func.vjp(function, *ts)
+        values, pull = _vjp(function, ts)
         return list(pull(tuple(mixture(values))))
 
-    values, pull = torch.func.vjp(transformed, *tensors)
+    values, pull = _vjp(transformed, tensors)
     leaves = _leaves(tensors)
     first = _twice(function(*leaves), leaves)
     _close(first, values)
@@ -139,10 +148,10 @@ def double_backward_through_carried_states(case: Case) -> None:
         return (y, *function(*ts[:first], *last, *ts[second:]))
 
     def transformed(*ts: Tensor) -> list[Tensor]:
-        values, pull = torch.func.vjp(chained, *ts)
+        values, pull = _vjp(chained, ts)
         return list(pull(tuple(mixture(values))))
 
-    values, pull = torch.func.vjp(transformed, *tensors)
+    values, pull = _vjp(transformed, tensors)
     leaves = _leaves(tensors)
     found = _twice(chained(*leaves), leaves)
     _close(found, values)

@@ -1,17 +1,20 @@
-"""Hypothesis strategies: random well-typed cells as texts, with sizes, lengths and a seed for the data.
+"""Hypothesis strategies: random well-typed cells as texts, with sizes, lengths and a seed.
 
-Every text is right by construction: an expression is written for a wanted size, from templates whose slots
-are filled by smaller expressions of known sizes. The first template of each table is the simplest, so that
-a failing cell shrinks to a short text, and a `Case` prints as Python that can be pasted into a test.
+Every text is right by construction: an expression is written for a wanted size, from templates
+whose slots are filled by smaller expressions of known sizes. The first template of each table is
+the simplest, so that a failing cell shrinks to a short text, and a `Case` prints as Python that
+can be pasted into a test.
 
-Domains are kept where the mathematics is smooth and tame: roots, logarithms and denominators see values of
-at least a half, exponents are bounded, states are squashed or mixed. Kinks (`relu`, `max`, …) do occur; see
-`tests.laws.margins` for how laws that difference numerically stay clear of them.
+Domains are kept where the mathematics is smooth and tame: roots, logarithms and denominators see
+values of at least a half, exponents are bounded, states are squashed or mixed. Kinks (`relu`,
+`max`, …) do occur; see `tests.laws.margins` for how laws that difference numerically stay clear
+of them.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -30,12 +33,13 @@ _CALLS = [
     if row.kind == "elementwise" and row.arity == (1, 1) and name not in GUARDED | {"neg"}
 ]
 
-# Slots: v the wanted size; b bounded by 1 and q at least 1/2, of the wanted size; g a gate; k a coefficient
-# below 1; s a scalar; o, p vectors of other sizes, the same throughout a template; M a matrix from o, N a
-# matrix to o (used transposed), V a third-order array over o and p, P the same to be permuted; X a matrix
-# from o and p joined, Y one to c and d joined, which are names, the same at every place of a template. In the
-# lines of states: h the state before, W a square matrix, a a leaf that is a vector (or a scalar) for
-# certain, so that the rank of a state that reads nothing but itself is never in doubt.
+# Slots: v the wanted size; b bounded by 1 and q at least 1/2, of the wanted size; g a gate; k a
+# coefficient below 1; s a scalar; o, p vectors of other sizes, the same throughout a template; M
+# a matrix from o, N a matrix to o (used transposed), V a third-order array over o and p, P the
+# same to be permuted; X a matrix from o and p joined, Y one to c and d joined, which are names,
+# the same at every place of a template. In the lines of states: h the state before, W a square
+# matrix, a a leaf that is a vector (or a scalar) for certain, so that the rank of a state that
+# reads nothing but itself is never in doubt.
 BOUNDED = ("tanh({v})", "sigmoid({v})", "sin({v})", "cos({v})", "hard_tanh({v})", "erf({v})")
 POSITIVE = (
     "1 + sigmoid({v})",
@@ -191,7 +195,8 @@ class Writer:
         """A leaf that is of this size for certain."""
         if not size:
             return f"{self.pick(['sum', 'mean'])}({self.leaf(self.size())})"
-        sure = [text for text, found in self.readable if found == size and text.startswith(("x[", "e["))]
+        fitting = [text for text, found in self.readable if found == size]
+        sure = [text for text in fitting if text.startswith(("x[", "e["))]
         return self.pick([*sure, ""]) or self.parameter("b", size)
 
     def expression(self, size: Size, depth: int, forms: tuple[str, ...] | None = None) -> str:
@@ -204,7 +209,7 @@ class Writer:
         """A template with its slots filled."""
         other, third = self.size(), self.size()
         first, second = cache(lambda: self.name(size)), cache(lambda: self.name(third))
-        slots = {
+        slots: dict[str, Callable[[], str]] = {
             "v": lambda: self.operand(size, depth),
             "b": lambda: self.operand(size, depth, BOUNDED),
             "q": lambda: self.expression(size, depth - 1, POSITIVE),
@@ -257,7 +262,7 @@ def _wrap(text: str, form: str, slot: re.Match[str]) -> str:
 
 
 def _write(draw: DrawFn, index: Index, depth: int, most_inputs: int = 2) -> str:
-    """The text of a random cell: its input first, then gates and states in turn, perhaps an output."""
+    """The text of a random cell: its input, then gates and states in turn, perhaps an output."""
     ends = ((1, most_inputs), (1, 3), (0, 3))
     n_inputs, n_states, n_gates = (draw(st.integers(low, high)) for low, high in ends)
     writer = Writer(draw, index)

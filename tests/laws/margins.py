@@ -1,4 +1,4 @@
-"""How far a case stays from the kinks of its functions, so that central differences mean something."""
+"""How far a case stays from the kinks of its functions, where differences mean nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _gap(v: Array) -> Array:
 
 
 def _spread(v: Array) -> Array:
-    """A hundredth of the standard deviation, where there is any: `norm` is steep where that is small."""
+    """A hundredth of the standard deviation, if any: `norm` is steep where that is small."""
     return v.std(axis=-1) / 100 if v.shape[-1] > 1 else np.array(np.inf)
 
 
@@ -39,9 +39,9 @@ DISTANCE: dict[str, Distance] = {
     "smallest": lambda v: _gap(-v),
     **dict.fromkeys(("norm", "inverse_std"), _spread),
 }
-"""For operations of one argument: how far an argument is from where the operation has no derivative."""
+"""For operations of one argument: how far it is from where there is no derivative."""
 COMPARING = ("maximum", "minimum", "greater")
-"""Operations of two arguments with a kink where they are equal; not if they are one and the same."""
+"""Operations of two arguments with a kink where they are equal, but not the same."""
 
 SMOOTH = set(OPERATIONS) - set(DISTANCE) - set(COMPARING)
 

@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tests.laws.networks import Network, gradients, mixture
-from tests.tolerances import TOLERANCE
+from tests.tolerances import TOLERANCE, Bounds
 
 EXACT, GRAD = (TOLERANCE[torch.float64][name] for name in ("exact", "grad"))
-BITWISE = {"rtol": 0.0, "atol": 0.0}
+BITWISE: Bounds = {"rtol": 0.0, "atol": 0.0}
 
 
-def close(found: Sequence[Tensor], wanted: Sequence[Tensor], tolerance: dict[str, float]) -> None:
+def close(found: Sequence[Tensor], wanted: Sequence[Tensor], tolerance: Bounds) -> None:
     """Assert that tensors are equal up to a tolerance, and no number is NaN."""
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):

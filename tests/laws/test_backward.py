@@ -52,7 +52,7 @@ def test_printed_and_read_again_it_gives_the_same(case: Case) -> None:
 @given(case=cases())
 def test_what_a_cell_shows_gives_the_same(case: Case) -> None:
     derived = backward(case.system)
-    system = Cell(case.source).backward().system
+    system = Cell(str(case.source)).backward().system
     _assert_same_gradients(
         case, derived, Derivative(system, derived.names, derived.out, derived.previous)
     )

@@ -39,7 +39,7 @@ def test_what_a_cell_shows_gives_the_same(case: Case) -> None:
     feed = case.feed()
     by = direction(case, feed)
     derived, wanted = pushed(case.system, feed, by)
-    shown = Cell(case.source).forward_mode().system
+    shown = Cell(str(case.source)).forward_mode().system
     fed = tangent_feed(case.system, derived, feed, evaluate(case.system, feed), by)
     found = evaluate(shown, with_open_sizes(case, derived, fed))
     for name in case.system.defined:

@@ -17,7 +17,7 @@ from cellwise.graph.node import Attribute, Node
 from cellwise.graph.operations import OPERATIONS
 from cellwise.graph.system import Equation, System
 from tests.autodiff.test_rules import CASES, NOT_OVER, POSITIVE, system_of
-from tests.evaluate import OPERATE
+from tests.evaluate import OPERATE, evaluate
 from tests.laws import derivatives, folds
 from tests.laws.case import Case
 from tests.laws.margins import COMPARING, DISTANCE, SMOOTH, is_tame
@@ -83,7 +83,7 @@ def _alone(name: str, *values: float) -> tuple[np.ndarray, list[np.ndarray], tor
     for place, grad in enumerate(grads):
         found = 0.0 if grad is None else float(grad)
         np.testing.assert_allclose(found * weights, sent[f"a{place}"], rtol=RELATIVE)
-    trace = derivatives.evaluate(system, feed).signals["y"]
+    trace = evaluate(system, feed).signals["y"]
     return trace, [sent[f"a{i}"] / weights for i in range(len(values))], y.detach()
 
 
@@ -145,7 +145,9 @@ def test_a_comparison_with_infinity_is_finite_where_the_taken_side_is(name, firs
     assert float(folded) == float(written.item())
 
 
-@pytest.mark.parametrize("name", ["softmax", "largest", "smallest", "is_largest", "norm", "inverse_std"])
+@pytest.mark.parametrize(
+    "name", ["softmax", "largest", "smallest", "is_largest", "norm", "inverse_std"]
+)
 @pytest.mark.parametrize("values", [(100.0, -100.0, 50.0), (1e8, -1e8, 0.0), (50.0, 50.0, 50.0)])
 def test_a_saturated_vector_is_finite_and_agrees(name, values) -> None:
     system = System((Equation("y", "t", build(name, read("a", "t", (Dim.of("a"),)))),), "y")

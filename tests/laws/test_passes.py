@@ -13,6 +13,7 @@ from cellwise.graph.system import System
 from cellwise.graph.verify import verify
 from cellwise.passes import pipeline
 from cellwise.passes.pipeline import Pass, compile_system
+from cellwise.passes.simplify import simplify
 from tests.evaluate import Array, Feed, evaluate
 from tests.gradients import back_feed, tangent_feed
 from tests.laws.case import Case, cases
@@ -118,5 +119,5 @@ def test_the_pipeline_is_deterministic(case: Case) -> None:
 @given(case=cases())
 def test_readable_passes_reach_a_fixpoint(case: Case) -> None:
     derived: Derivative = backward(case.system)
-    once = pipeline.simplify(derived.system)
-    assert pipeline.simplify(once) == once
+    once = simplify(derived.system)
+    assert simplify(once) == once

@@ -1,4 +1,4 @@
-"""What must be true of folding any cell over any batch of sequences, for random cells and batches."""
+"""What must be true of folding any cell over any batch of sequences, at random."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_sequence_of_nans_spoils_no_other(network: Network, data: st.DataObjec
 
 @given(network=networks(most_layers=2), both=st.booleans())
 def test_empty_sequences_keep_their_state(network: Network, both: bool) -> None:
-    structures.empty_sequences_keep_their_state(network, both)
+    structures.empty_sequences_keep_their_state(network, both and network.num_layers == 1)
 
 
 @given(network=networks())

@@ -248,6 +248,18 @@ def test_bad_layers(arguments: dict[str, object], error: type[Exception], text: 
     assert text in str(caught.value)
 
 
+def test_a_state_as_long_as_the_input_cannot_be_stacked_on_another_size() -> None:
+    text = "c[t] = 0.5 * c[t-1] + x[t]\nh[t] = tanh(W @ c[t])"
+    assert cw.Recurrent(text, 4, 4, num_layers=2)(torch.zeros(1, 1, 4))[1].c.shape == (2, 1, 4)
+    with pytest.raises(cw.ShapeError, match="'c' is as long as the layer's input: 3 in layer 0"):
+        cw.Recurrent(text, 3, 4, num_layers=2)
+
+
+def test_a_scalar_output_has_one_feature() -> None:
+    y, _ = cw.Recurrent("h[t] = 0.5 * h[t-1] + sum(x[t])", 3, 1)(torch.ones(2, 4, 3))
+    torch.testing.assert_close(y, torch.tensor([3.0, 4.5])[:, None, None].expand(2, 4, 1))
+
+
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compiles_without_a_graph_break(backend: str) -> None:
     layer, x = make(num_layers=2, bidirectional=True), data()

@@ -56,6 +56,7 @@ class Direction(nn.Module):
         self._used = list(compiled.forward.system.parameters)
         shapes = {name: self.cell.system.shape_of(name) for name in self.cell.states}
         self._scalar = [len(shape) == 0 for shape in shapes.values()]
+        self._scalar_output = len(self.cell.system.shape_of(self.cell.output)) == 0
         self.state_sizes = {
             name: shape[0].evaluate(self.sizes) if shape else 1 for name, shape in shapes.items()
         }
@@ -96,4 +97,5 @@ class Direction(nn.Module):
         arrays = Arrays([rows], edges, [self.weight(name) for name in self._used])
         y, last = fold(self._key, arrays, levels.sizes)
         ends = zip(last, self._scalar, strict=True)
+        y = y.unsqueeze(-1) if self._scalar_output else y
         return y, [s.unsqueeze(-1) if one else s for s, one in ends]

@@ -85,7 +85,19 @@ class Recurrent(nn.Module):
         for layer in range(num_layers):
             incoming = input_size if layer == 0 else hidden_size * self.num_directions
             self.add_module(f"layer{layer}", self._layer(layer, incoming, device, dtype))
+        self._check_states()
         self.reset_parameters()
+
+    def _check_states(self) -> None:
+        """The states of all layers are handed out as one tensor, so they have the same sizes."""
+        first = self._directions[0].state_sizes
+        for layer, direction in enumerate(self._directions[:: self.num_directions]):
+            for name, size in direction.state_sizes.items():
+                if size != first[name]:
+                    raise ShapeError(
+                        f"the state '{name}' is as long as the layer's input: {first[name]} in "
+                        f"layer 0, but {size} in layer {layer}; in a stack it must have one size"
+                    )
 
     def _layer(
         self,
