@@ -147,6 +147,11 @@ def _check_init(parameter: str, form: str | float, system: System) -> None:
     if parameter not in system.parameters:
         hint = nearest(parameter, system.parameters)
         raise EquationError(f"init names '{parameter}', but no parameter has this name", hint=hint)
+    if not isinstance(form, str | int | float):
+        raise EquationError(f"init of '{parameter}' must be a word or a number, not {form!r}")
+    matrix = len(system.parameters[parameter]) == 2
+    if isinstance(form, str) and form.strip() == "orthogonal" and not matrix:
+        raise EquationError(f"init of '{parameter}': only a matrix can be orthogonal")
     if isinstance(form, str) and not _INIT_FORM.fullmatch(form.strip()):
         near = nearest(form.split("(")[0].strip(), _INIT_WORDS)
         raise EquationError(

@@ -45,12 +45,11 @@ class Network:
 
     @property
     def dimensions(self) -> tuple[int, int]:
-        """I and H: the drawn ones, as far as the equations leave them free."""
+        """I and H: as drawn where the equations leave them free; equal for several layers."""
         system = self.cell.system
         shape_in, shape_out = (system.shape_of(n) for n in (system.inputs[0], system.output))
         n_in, n_out = self.sizes[0], self.sizes[1] if shape_out else 1
-        tied = shape_in == shape_out or (self.num_layers > 1 and bool(shape_out))
-        return (n_out, n_out) if tied else (n_in, n_out)
+        return (n_out, n_out) if shape_in == shape_out or self.num_layers > 1 else (n_in, n_out)
 
     def layer(self, *, bidirectional: bool = False, batch_first: bool = False) -> Recurrent:
         """A layer whose parameters, learned initial states too, are all random."""

@@ -23,9 +23,9 @@ def levels(layout: Layout) -> dict[str, int]:
     known.update(dict.fromkeys(layout.vectors, ARRAY))
     readers: dict[str, list[Line]] = defaultdict(list)
     for line in layout.values():
-        for term in postorder(line.value):
-            if term.kind == "read" and term.name in known:
-                readers[term.name].append(line)
+        reads = (term.name for term in postorder(line.value) if term.kind == "read")
+        for name in dict.fromkeys(reads):
+            readers[name].append(line)
     queue = deque(layout.values())
     while queue:
         line = queue.popleft()

@@ -31,8 +31,13 @@ class Node:
     varies: bool
 
     def __repr__(self) -> str:
-        inner = [repr(a) for a in self.attributes] + [repr(a) for a in self.arguments]
-        return f"{self.operation}({', '.join(inner)})"
+        return self._text(depth=4)
+
+    def _text(self, depth: int) -> str:
+        """The expression, and dots for what lies deeper: sums can be thousands of terms deep."""
+        parts = [repr(a) for a in self.attributes]
+        parts += [a._text(depth - 1) if depth else "…" for a in self.arguments]
+        return f"{self.operation}({', '.join(parts)})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return intern, (self.operation, self.arguments, self.attributes, self.shape, self.varies)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.cell import Cell
+from cellwise.errors import EquationError
 from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
 from cellwise.passes.pipeline import Compiled, compile_system
@@ -28,8 +29,7 @@ def _compiled(system: System) -> Compiled:
 class Direction(nn.Module):
     """The parameters of one layer in one direction, and the fold of the cell over rows.
 
-    Parameters are registered under the names of the equations, whatever these are: `W_z`, `b_f`, …
-    `state_sizes` gives the size of each state, 1 for a scalar.
+    Parameters are registered under the names of the equations: `W_z`, `b_f`, …  `state_sizes` gives the size of each state, 1 for a scalar.
     """
 
     def __init__(
@@ -44,11 +44,18 @@ class Direction(nn.Module):
         super().__init__()
         self.cell, self.sizes, self.constants = cell, dict(sizes), dict(constants)
         self.backend = backend
+        self._bind()
         for name, shape in cell.system.parameters.items():
             numbers = [size.evaluate(self.sizes) for size in shape]
-            tensor = nn.Parameter(torch.empty(numbers, device=device, dtype=dtype))
-            self._parameters[name] = tensor  # any name of an equation is a fine name here
-        self._bind()
+            self._register(name, nn.Parameter(torch.empty(numbers, device=device, dtype=dtype)))
+
+    def _register(self, name: str, parameter: nn.Parameter) -> None:
+        if hasattr(self, name) or name == "reverse":
+            raise EquationError(
+                f"a parameter of a layer cannot be called '{name}': the module uses this name",
+                hint=f"Call it {name}_.",
+            )
+        self.register_parameter(name, parameter)
 
     def _bind(self) -> None:
         compiled = _compiled(self.cell.system)
@@ -69,8 +76,8 @@ class Direction(nn.Module):
 
     def weight(self, name: str) -> Tensor:
         """A parameter by its name in the equations."""
-        tensor = self._parameters[name]
-        assert tensor is not None
+        tensor = getattr(self, name)  # not from _parameters: it may be parametrized or pruned
+        assert isinstance(tensor, Tensor)
         return tensor
 
     def reset_parameters(self) -> None:

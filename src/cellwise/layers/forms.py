@@ -97,6 +97,8 @@ def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_f
         sizes, order = x.batch_sizes, x.sorted_indices
         n_sequences = int(sizes[0]) if len(sizes) else 0
         return Packed(x.data, Levels(sizes, n_sequences, len(x.data), order), x)
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"x must be a tensor or a PackedSequence, but is a {type(x).__name__}")
     if x.is_nested:
         _no_lengths(lengths, "a nested tensor")
         return _take_jagged(x, input_size)
@@ -106,7 +108,13 @@ def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_f
 def _take_jagged(x: Tensor, input_size: int) -> Jagged:
     if x.layout != torch.jagged:
         raise StructureError("a nested tensor must have layout=torch.jagged")
-    values, offsets = x.values(), cast(Any, x).offsets()
+    nested = cast(Any, x)
+    if nested._ragged_idx != 1 or nested.lengths() is not None:
+        raise StructureError(
+            "a nested tensor must be ragged in its second dimension, [B, *, I], without holes: "
+            "make it by torch.nested.nested_tensor(pieces, layout=torch.jagged)"
+        )
+    values, offsets = x.values(), nested.offsets()
     _check_features(values, input_size, "nested tensor values [N, I]", 2)
     lengths = offsets.diff()
     levels = ragged_levels(lengths, len(values), int(lengths.max()) if len(lengths) else 0)

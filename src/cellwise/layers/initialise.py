@@ -28,8 +28,10 @@ def suggested(system: System) -> dict[str, str | float]:
     uses: dict[str, list[tuple[Node, Node]]] = {name: [] for name in system.parameters}
     for node in walk(system.roots()):
         for argument in node.arguments:
-            if argument.operation == "parameter":
-                uses[str(argument.attributes[0])].append((node, argument))
+            turned = argument.operation == "transpose"
+            leaf = argument.arguments[0] if turned else argument
+            if leaf.operation == "parameter" and node.operation != "transpose":
+                uses[str(leaf.attributes[0])].append((node, leaf))
     forget = _forget_biases(system)
     return {name: 1.0 if name in forget else _suggest(pairs) for name, pairs in uses.items()}
 
@@ -40,7 +42,7 @@ def _suggest(uses: list[tuple[Node, Node]]) -> str | float:
     if rank > 1:
         recurrent = any(_reads_state(user.arguments) for user, _ in uses)
         return "recurrent" if recurrent and rank == 2 else "glorot"
-    factors = [user for user, _ in uses if user.operation in ("mul", "div")]
+    factors = [user for user, _ in uses if user.operation in ("mul", "div", "dot")]
     if not factors:
         return "zeros"
     gain = any(a.operation == "norm" for user in factors for a in user.arguments)
@@ -70,11 +72,14 @@ def _forget_biases(system: System) -> set[str]:
 
 def _added(node: Node) -> set[str]:
     """The vector parameters that are terms of a sum."""
-    if node.operation == "add":
-        return set().union(*map(_added, node.arguments))
-    if node.operation == "parameter" and len(node.shape) == 1:
-        return {str(node.attributes[0])}
-    return set()
+    found, stack = set(), [node]
+    while stack:
+        inner = stack.pop()
+        if inner.operation == "add":
+            stack.extend(inner.arguments)
+        elif inner.operation == "parameter" and len(inner.shape) == 1:
+            found.add(str(inner.attributes[0]))
+    return found
 
 
 @torch.no_grad()
@@ -92,7 +97,9 @@ def initialise(tensor: Tensor, how: str | float) -> None:
         square = tensor.dim() == 2 and tensor.shape[0] == tensor.shape[1]
         initialise(tensor, "orthogonal" if square else "glorot")
     elif how == "orthogonal":
-        nn.init.orthogonal_(tensor)
+        # half precision has no QR decomposition
+        drawn = torch.empty_like(tensor, dtype=torch.promote_types(tensor.dtype, torch.float32))
+        tensor.copy_(nn.init.orthogonal_(drawn))
     elif how == "glorot":
         outputs, inputs = tensor.shape[0], math.prod(tensor.shape[1:])
         nn.init.uniform_(tensor, -1, 1).mul_(math.sqrt(6 / max(outputs + inputs, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -129,7 +130,7 @@ class Recurrent(nn.Module):
     def _check(self) -> None:
         for name in ("input_size", "hidden_size", "num_layers"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, not {self.dropout}")
@@ -137,7 +138,9 @@ class Recurrent(nn.Module):
         if self.backend not in accepted:
             hint = nearest(str(self.backend), accepted) or f"Accepted are {', '.join(accepted)}."
             raise ConfigError(f"unknown back end {self.backend!r}. {hint}")
-        for name in self.constants:
+        for name, number in self.constants.items():
+            if not isinstance(number, int | float) or not math.isfinite(number):
+                raise ConfigError(f"the constant '{name}' must be a number, not {number!r}")
             if name not in self.cell.constants:
                 known = ", ".join(self.cell.constants) or "none"
                 hint = nearest(name, self.cell.constants) or f"Its constants: {known}."
@@ -214,6 +217,8 @@ class Recurrent(nn.Module):
         return "reference" if self.backend == "auto" else self.backend
 
     def _cast(self, rows: Tensor) -> Tensor:
+        if not rows.is_floating_point():
+            raise ShapeError(f"x must hold floating-point numbers, but is {rows.dtype}")
         weight = next(self.parameters(), None)
         if weight is None or rows.dtype == weight.dtype:
             return rows
@@ -340,4 +345,10 @@ def _state_type(names: tuple[str, ...]) -> Any:
     """The named tuple of states of these names, one class for each set of names."""
     if names not in _types:
         _types[names] = namedtuple("State", names, rename=True)
+        _types[names].__reduce__ = lambda state: (_state, (names, tuple(state)))
     return _types[names]
+
+
+def _state(names: tuple[str, ...], values: tuple[Tensor, ...]) -> Any:
+    """States of these names: how a pickled state comes back."""
+    return _state_type(names)(*values)

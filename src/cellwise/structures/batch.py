@@ -40,7 +40,8 @@ class Levels:
 
     def __post_init__(self) -> None:
         """Work out where the rows lie. Nothing here is lazy: `torch.compile` traces it as it is."""
-        ends = torch.cumsum(self.sizes, 0)
+        steps = torch.arange(1, len(self.sizes) + 1, device=self.sizes.device)
+        ends = steps * self.n_sequences if self.even else torch.cumsum(self.sizes, 0)
         rows = torch.arange(self.n_rows, device=self.sizes.device)
         last = max(len(self.sizes) - 1, 0)
         self.offsets = ends - self.sizes

@@ -14,6 +14,8 @@ from cellwise.backends.base import Bound, Feed, Swept
 from cellwise.backends.schedule import Schedule, levels
 from cellwise.errors import BackendError
 from cellwise.graph.dimension import Shape
+from cellwise.graph.node import Node, walk
+from cellwise.graph.system import System
 from cellwise.passes.pipeline import Compiled
 
 _bound: dict[str, Bound] = {}
@@ -24,10 +26,23 @@ def bind(
 ) -> str:
     """Make a compiled cell known under a key that names its content and back end."""
     bound = Bound(compiled, tuple(sorted(sizes.items())), tuple(sorted(constants.items())), backend)
-    content = repr((compiled.forward.system, bound.sizes, bound.constants, backend))
+    content = f"{_content(compiled.forward.system)}{bound.sizes}{bound.constants}{backend}"
     key = hashlib.sha256(content.encode()).hexdigest()[:32]
     _bound.setdefault(key, bound)
     return key
+
+
+def _content(system: System) -> str:
+    """All that two systems of the same content share, and no others: a line for each node."""
+    lines: list[str] = []
+    number: dict[Node, int] = {}
+    for node in walk(system.roots()):
+        number[node] = len(number)
+        inner = [number[a] for a in node.arguments]
+        lines.append(f"{node.operation} {node.attributes} {node.shape} {inner}")
+    lines += [f"{line.name} {line.index} {number[line.value]}" for line in system.lines()]
+    lines.append(f"{system.output} {system.given} {system.constants}")
+    return "\n".join(lines)
 
 
 def bound_of(key: str) -> Bound:

@@ -24,7 +24,8 @@ def _apart(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
     fresh = []
     for tensor in outputs:
         place = tensor.untyped_storage().data_ptr()
-        fresh.append(tensor.clone() if place in seen or not tensor.is_contiguous() else tensor)
+        own = place not in seen and tensor.is_contiguous()
+        fresh.append(tensor if own else tensor.clone(memory_format=torch.contiguous_format))
         seen.add(place)
     return fresh
 
@@ -39,7 +40,7 @@ def _fold(
     keep: bool,
 ) -> list[Tensor]:
     call = Call(key, Arrays(list(inputs), list(edges), list(parameters)), level_sizes)
-    with torch.autocast(inputs[0].device.type, enabled=False):
+    with _exact(call):
         outputs = call.forward(call.kept if keep else call.kept[:1])
     return _apart(outputs, call.arrays.all)
 
@@ -71,7 +72,7 @@ def _fold_backward(  # noqa: PLR0913, PLR0917 - the schema of a torch operation
     key: str,
 ) -> list[Tensor]:
     call = Call(key, Arrays(list(inputs), list(edges), list(parameters)), level_sizes)
-    with torch.autocast(inputs[0].device.type, enabled=False):
+    with _exact(call):
         result = call.backward(kept, cotangents[0], cotangents[1:])
     return _apart(result, [*call.arrays.all, *cotangents, *kept])
 
@@ -113,7 +114,10 @@ def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
         if not keep:
             kept = _fold(*_lists(arrays), level_sizes, key, True)[: len(call.kept)]
         sent = _whole_cotangents(call, cotangents[0], ends)
-        grads = _fold_backward(sent, *_lists(arrays), kept, level_sizes, key)
+        if _is_transformed(sent):  # a batch of cotangents at once
+            grads = call.backward(kept, sent[0], sent[1:])
+        else:
+            grads = _fold_backward(sent, *_lists(arrays), kept, level_sizes, key)
     return grads[:n_inputs], grads[n_inputs:first], grads[first:], None, None, None
 
 
@@ -136,7 +140,7 @@ def _differentiable(
     The arrays may be computed from one another (an initial state from a weight, say). Views of
     them stand in, so that each cotangent holds what reaches its array directly and no more.
     """
-    with torch.enable_grad():
+    with torch.enable_grad(), _exact(call):
         views = [t.view_as(t) if t.requires_grad else t for t in call.arrays.all]
         outputs = call.of(views).forward(call.kept[:n_kept], backend="reference")
     pairs = zip(outputs, cotangents, strict=True)
@@ -145,8 +149,17 @@ def _differentiable(
     found = torch.autograd.grad(
         [o for o, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True
     )
-    grads = iter(found)
-    return [next(grads) if t.requires_grad else None for t in views]
+    grads = dict(zip(map(id, wanted), found, strict=True))
+    return [_or_zeros(grads[id(t)], t) if t.requires_grad else None for t in views]
+
+
+def _or_zeros(grad: Tensor | None, like: Tensor) -> Tensor:
+    return torch.zeros_like(like) if grad is None else grad
+
+
+def _exact(call: Call) -> torch.autocast:
+    """A fold computes in its parameters' precision, whatever torch casts around it."""
+    return torch.autocast(call.arrays.inputs[0].device.type, enabled=False)
 
 
 def _lists(arrays: Arrays) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -180,7 +193,8 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
     """
     if _is_transformed(arrays.all):
         call = Call(key, arrays, level_sizes)
-        outputs = call.forward(call.kept[:1], backend="reference")
+        with _exact(call):
+            outputs = call.forward(call.kept[:1], backend="reference")
         return outputs[0], outputs[1:]
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in arrays.all)
     outputs = _fold(*_lists(arrays), level_sizes, key, keep)
