@@ -55,7 +55,8 @@ class Cell:
         self.system, self.name = read_system(text), name
         for parameter, form in (init or {}).items():
             _check_init(parameter, form, self.system)
-        self.init = MappingProxyType(dict(init or {}))
+        stripped = {n: f.strip() if isinstance(f, str) else f for n, f in (init or {}).items()}
+        self.init = MappingProxyType(stripped)
 
     @classmethod
     def from_system(cls, system: System, name: str = "cell") -> Cell:

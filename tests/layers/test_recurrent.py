@@ -331,3 +331,77 @@ def test_from_torch_weight_gradients(module: nn.LSTM | nn.GRU | nn.RNN) -> None:
 def test_from_torch_refuses_other_modules() -> None:
     with pytest.raises(cw.ConfigError, match=r"takes a torch\.nn\.LSTM, GRU or RNN, not a Linear"):
         cw.Recurrent.from_torch(nn.Linear(1, 1))  # type: ignore[arg-type]
+
+
+def test_weights_can_be_parametrised_and_pruned() -> None:
+    layer = make(ELMAN)
+    direction, x = layer._directions[0], data()
+    nn.utils.parametrizations.weight_norm(direction, "W")
+    nn.utils.parametrize.register_parametrization(direction, "U", nn.Softplus())
+    first = layer(x)[0]
+    with torch.no_grad():
+        direction.get_parameter("parametrizations.W.original0").mul_(2.0)
+    assert not torch.equal(layer(x)[0], first)
+
+
+@pytest.mark.parametrize("name", ["training", "forward", "weight", "cell", "reverse"])
+def test_names_that_torch_uses_are_refused(name: str) -> None:
+    with pytest.raises(cw.EquationError, match=rf"cannot be called '{name}'.*\n.*Call it {name}_"):
+        cw.Recurrent(f"h[t] = tanh({name} @ x[t])", 3, 4)
+
+
+def test_half_precision_and_autocast() -> None:
+    layer = cw.Recurrent("lstm", 3, 4, dtype=torch.bfloat16)
+    assert layer(data().bfloat16())[0].dtype == torch.bfloat16
+    layer = cw.Recurrent("lstm", 3, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y, _ = layer(data().bfloat16())
+    torch.testing.assert_close(y, layer(data().bfloat16().float())[0])
+
+
+def test_whole_numbers_are_refused_and_lists_of_lengths_are_not() -> None:
+    layer = cw.Recurrent("a = 0.5\nh[t] = a * h[t-1] + x[t]", 1, 1)
+    with pytest.raises(cw.ShapeError, match=r"floating-point numbers, but is torch\.int64"):
+        layer(torch.ones(3, 1, 1, dtype=torch.int64))
+    assert layer(torch.ones(3, 2, 1), lengths=[3, 1])[1].h.flatten().tolist() == [1.75, 1.0]
+
+
+def test_nested_tensors_that_are_no_batches_are_refused() -> None:
+    nested = torch.nested.nested_tensor([torch.ones(5, 3), torch.ones(4, 3)], layout=torch.jagged)
+    holes = torch.nested.narrow(
+        torch.ones(2, 5, 3), 1, torch.tensor([1, 0]), torch.tensor([2, 3]), layout=torch.jagged
+    )
+    layer = cw.Recurrent(ELMAN, 3, 4)
+    assert layer(nested)[0].is_nested
+    with pytest.raises(cw.StructureError, match="without holes"):
+        layer(holes)
+
+
+def test_a_state_can_be_pickled() -> None:
+    _, state = make()(data())
+    again = pickle.loads(pickle.dumps(state))  # noqa: S301 - our own bytes
+    assert type(again) is type(state) and torch.equal(again.c, state.c)
+
+
+def test_a_batch_of_cotangents() -> None:
+    layer, x = make(ELMAN), data().requires_grad_()
+    y, _ = layer(x, lengths=LENGTHS)
+    cotangents = torch.randn(3, *y.shape, dtype=y.dtype)
+    (found,) = torch.autograd.grad(y, x, cotangents, is_grads_batched=True, retain_graph=True)
+    for cotangent, grad in zip(cotangents, found, strict=True):
+        torch.testing.assert_close(
+            torch.autograd.grad(y, x, cotangent, retain_graph=True)[0], grad, **GRAD
+        )
+
+
+def test_nothing_to_differentiate_gives_zeros() -> None:
+    layer, x = make(ELMAN), data().requires_grad_()
+    y, _ = layer(x, lengths=torch.zeros(4, dtype=torch.int64))
+    (grad,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    assert not grad.any()
+
+
+def test_long_sums() -> None:
+    terms = " + ".join(["W @ h[t-1]"] * 400)
+    layer = cw.Recurrent(f"h[t] = tanh(U @ x[t] + 0.01 * ({terms}))", 3, 4)
+    assert layer(torch.ones(2, 1, 3))[0].isfinite().all()

@@ -29,7 +29,8 @@ def _compiled(system: System) -> Compiled:
 class Direction(nn.Module):
     """The parameters of one layer in one direction, and the fold of the cell over rows.
 
-    Parameters are registered under the names of the equations: `W_z`, `b_f`, …  `state_sizes` gives the size of each state, 1 for a scalar.
+    Parameters carry the names of the equations: `W_z`, `b_f`, …  `state_sizes` gives the size of
+    each state, 1 for a scalar.
     """
 
     def __init__(

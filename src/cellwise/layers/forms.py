@@ -133,14 +133,14 @@ def _take_padded(
     _check_features(x, input_size, "[T, I]" if unbatched else wanted, x.dim())
     if unbatched:
         x = x.unsqueeze(1)
-        lengths = lengths.reshape(1) if lengths is not None and lengths.dim() == 0 else lengths
+        lengths = None if lengths is None else torch.as_tensor(lengths).reshape(-1)
     elif batch_first:
         x = x.transpose(0, 1)
     n_steps, n_sequences = x.shape[0], x.shape[1]
     if lengths is None:
         levels = even_levels(n_steps, n_sequences, torch.device("cpu"))
     else:
-        lengths = checked_lengths(lengths.to(x.device), n_steps, n_sequences)
+        lengths = checked_lengths(torch.as_tensor(lengths).to(x.device), n_steps, n_sequences)
         levels = ragged_levels(lengths, n_steps * n_sequences, n_steps)
     rows = rows_of_padded(x, levels)
     return Padded(rows, levels, lengths, n_steps, batch_first, unbatched)

@@ -107,6 +107,7 @@ def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
     arrays = Arrays(tensors[:n_inputs], tensors[n_inputs:first], tensors[first:second])
     call = Call(key, arrays, level_sizes)
     kept = tensors[second:]
+    grads: Sequence[Tensor | None]
     if torch.is_grad_enabled():
         grads = _differentiable(call, cotangents, len(kept))
     else:
@@ -173,7 +174,9 @@ def _is_transformed(tensors: Sequence[Tensor]) -> bool:
     """Whether a `torch.func` transform or a forward-mode derivative is at work on a tensor."""
     if torch.compiler.is_compiling():
         return False
-    if any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors):
+    functorch = torch._C._functorch
+    wrapped = (functorch.is_functorch_wrapped_tensor, functorch.is_legacy_batchedtensor)
+    if any(check(t) for t in tensors for check in wrapped):
         return True
     if forward_ad._current_level < 0:
         return False
