@@ -14,6 +14,7 @@ from cellwise.cell import Cell
 from cellwise.errors import EquationError
 from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
+from cellwise.layers.states import state_type
 from cellwise.passes.pipeline import Compiled, compile_system
 from cellwise.structures.batch import Levels
 from cellwise.structures.call import Arrays, bind
@@ -64,6 +65,7 @@ class Direction(nn.Module):
         self._used = list(compiled.forward.system.parameters)
         shapes = {name: self.cell.system.shape_of(name) for name in self.cell.states}
         self._scalar = [len(shape) == 0 for shape in shapes.values()]
+        state_type(tuple(shapes))
         self._scalar_output = len(self.cell.system.shape_of(self.cell.output)) == 0
         self.state_sizes = {
             name: shape[0].evaluate(self.sizes) if shape else 1 for name, shape in shapes.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from cellwise.layers.forms import Form, Sequences, take_apart
 from cellwise.layers.from_torch import translate
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
+from cellwise.layers.states import state_type
 
 BackendName = Literal["auto", "reference"]
 
@@ -265,7 +265,7 @@ class Recurrent(nn.Module):
         for k in range(len(self._directions[0].state_sizes)):
             stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
             whole.append(stacked[:, 0] if form.unbatched else stacked)
-        return _state_type(tuple(self._directions[0].state_sizes))(*whole)
+        return state_type(tuple(self._directions[0].state_sizes))(*whole)
 
     def backend_report(self) -> BackendReport:
         """Which back end serves forward, backward, double backward, jvp and vmap, and why."""
@@ -336,19 +336,3 @@ def _check_inputs(cell: Cell) -> None:
         span=cell.system.spans.get(node),
         hint=hint,
     )
-
-
-_types: dict[tuple[str, ...], Any] = {}
-
-
-def _state_type(names: tuple[str, ...]) -> Any:
-    """The named tuple of states of these names, one class for each set of names."""
-    if names not in _types:
-        _types[names] = namedtuple("State", names, rename=True)
-        _types[names].__reduce__ = lambda state: (_state, (names, tuple(state)))
-    return _types[names]
-
-
-def _state(names: tuple[str, ...], values: tuple[Tensor, ...]) -> Any:
-    """States of these names: how a pickled state comes back."""
-    return _state_type(names)(*values)
