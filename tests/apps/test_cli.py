@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cellwise.apps import predict
 from cellwise.apps.cli import app
+from cellwise.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ["train", "evaluate", "predict", "init", "recipes", "cells", "version"]
@@ -98,6 +101,7 @@ def test_resume_by_folder_or_by_out(config, tmp_path):
     assert json.loads(third.stdout)["steps"] == json.loads(second.stdout)["steps"]
 
 
+LONG = "q" * 300
 MISTAKES = [
     (
         ["train"],
@@ -115,7 +119,7 @@ MISTAKES = [
     ),
     (
         ["train", "pronounce", "--set", "training.epoch=3"],
-        "cellwise: recipe pronounce: unknown key 'training.epoch'. Did you mean 'epochs'?",
+        "cellwise: --set training.epoch=3: unknown key 'training.epoch'. Did you mean 'epochs'?",
     ),
     (["train", "no.toml"], "cellwise: there is no file no.toml"),
     (
@@ -134,6 +138,16 @@ MISTAKES = [
         ["cells", "lsmt"],
         "cellwise: there is no cell and no file called 'lsmt'. Did you mean 'lstm'?",
     ),
+    (
+        ["train", LONG],
+        f"cellwise: no configuration file and no recipe is called '{LONG}'. "
+        "Recipes: pronounce, pronounce_demo, tag.",
+    ),
+    (
+        ["cells", LONG],
+        f"cellwise: there is no cell and no file called '{LONG}'. `cellwise cells` lists them.",
+    ),
+    (["predict", LONG, "x"], f"cellwise: {LONG} is no run folder: it holds no config.toml"),
 ]
 
 
@@ -234,3 +248,38 @@ def test_an_equation_error_shows_the_place(config, tmp_path):
     result = invoke("train", config, *arguments, status=2)
     assert result.stderr.startswith("cellwise: line 1, column ")
     assert "Traceback" not in result.output
+
+
+def test_a_cell_name_too_long_for_a_file_is_no_cell(config, tmp_path):
+    result = invoke("train", config, "--set", f"model.cell={LONG}", status=2)
+    assert result.stderr.startswith(f"cellwise: '{LONG}' is no cell of the zoo, and there is no")
+
+
+def test_an_impossible_run_folder_is_said(config):
+    folder = config / "sub"
+    result = invoke("train", config, "--out", folder, status=2)
+    assert result.stderr == f"cellwise: {folder} cannot be the run folder: Not a directory\n"
+
+
+def test_a_failure_to_write_is_one_message(config, tmp_path, monkeypatch):
+    def full(_path, _content):
+        raise OSError(28, "No space left on device", "it")
+
+    monkeypatch.setattr("cellwise.training.checkpoints.write_atomically", full)
+    result = invoke("train", config, "--out", tmp_path / "run", status=2)
+    assert result.stderr == "cellwise: it: No space left on device\n"
+
+
+def test_what_the_terminal_cannot_show_is_a_question_mark():
+    command = [sys.executable, "-m", "tests.apps.toy_cli", "cells", "elman", "--unicode"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    assert b"?" in done.stdout
+    assert done.stderr == b""
+
+
+def test_a_closed_standard_input_is_said(trained, monkeypatch):
+    monkeypatch.setattr("cellwise.apps.predict.sys.stdin", None)
+    with pytest.raises(ConfigError) as caught:
+        predict._lines(["-"])
+    assert str(caught.value) == "standard input is closed; give a TEXT to answer"

@@ -45,3 +45,9 @@ def test_a_file_of_equations_is_printed(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_text("h[t] = tanh(U @ x[t] + a * h[t-1])\n")
     assert invoke("cells", path, "--json").exit_code == 0
+
+
+def test_a_file_that_is_not_utf8_is_said(tmp_path):
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"h[t] = \xff")
+    assert invoke("cells", path, status=2).stderr == f"cellwise: {path}: not UTF-8 text (byte 7)\n"

@@ -119,3 +119,12 @@ def test_nothing_to_search_finds_nothing():
         rules = Rules(START, END, beam_size=size)
         state = (torch.zeros(1, 0, 3),)
         assert search(table_step(random_table()), state, torch.tensor([]).long(), rules) == []
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_no_probabilities_give_no_symbols(width):
+    table = torch.full_like(random_table(), torch.nan)
+    rules = Rules(START, END, beam_size=width)
+    for found in search(table_step(table), start_state(range(3)), torch.tensor([4, 2, 0]), rules):
+        assert found.symbols == []
+        assert found.log_probability != found.log_probability

@@ -1,11 +1,15 @@
 import pytest
 import torch
 
+from cellwise.data.vocabulary import END, START
+from cellwise.heads.search import Rules, search
 from cellwise.tasks.encoder_decoder import Bridge, EncoderDecoder
 from cellwise.tasks.transduce_config import TransduceModel
 from tests.tolerances import TOLERANCE
 
 EXACT = TOLERANCE[torch.float64]["exact"]
+STATELESS = "y[t] = tanh(U @ x[t] + b)"
+DOUBLED = "c[t] = tanh(U @ x[t] + W @ c[t-1] + b)\nh[t] = [c[t], c[t]]"
 
 
 def model_of(**options):
@@ -68,3 +72,16 @@ def test_any_cell_serves_with_finite_gradients(cell):
     logits.square().sum().backward()
     assert logits.shape == (4, 3, 9)
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("cell", [STATELESS, DOUBLED])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_the_output_need_not_be_a_state(cell, beam_size):
+    model = model_of(cell=cell, encoder_layers=2, decoder_layers=2)
+    source, lengths = torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4])
+    assert model(source, lengths, torch.randint(4, 9, (4, 3))).shape == (4, 3, 9)
+    reading = model.encode(source, lengths)
+    assert [part.shape[-1] for part in reading.state] == ([] if cell == STATELESS else [4])
+    step = model.stepper(reading.memory.repeat(beam_size))
+    found = search(step, reading.state, lengths, Rules(START, END, beam_size))
+    assert all(len(f.symbols) <= n for f, n in zip(found, lengths.tolist(), strict=True))

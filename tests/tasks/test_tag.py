@@ -166,3 +166,14 @@ def test_complaints(tmp_path):
             torch.nn.Linear(1, 1), [], batch_size=1, advance=lambda _: None
         )
     assert str(error.value) == "there is no sentence to evaluate on"
+
+
+def test_labels_of_another_kind_are_refused(tagger):
+    task, model = tagger
+    other = Tagged(("the", "walks", "played", "."), ("DT", "NNS", "VBD", "SENT"))
+    with pytest.raises(DataError) as error:
+        evaluated(task, model, [other])
+    assert str(error.value) == (
+        "the model knows no label of these sentences: they hold 'DT', 'NNS', 'VBD', …, "
+        "the model 'DET', 'NOUN', 'PUNCT', …"
+    )

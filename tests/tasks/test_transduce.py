@@ -3,6 +3,7 @@ import json
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from cellwise.errors import DataError
 from cellwise.tasks import TASKS
@@ -196,3 +197,23 @@ def test_complaints(tmp_path):
     with pytest.raises(DataError) as error:
         task.evaluate(torch.nn.Linear(1, 1), [], batch_size=1, advance=lambda _: None)
     assert str(error.value) == "there is no pair to evaluate on"
+
+
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_a_broken_model_gives_strict_json(tmp_path, beam_size):
+    path = str(reversals(tmp_path))
+    data = {"train": path, "dev": path, "target_unit": "characters"}
+    task = task_of(data, decoding={"beam_size": beam_size})
+    task.fit(task.read("train"))
+    model = task.build().eval()
+    torch.nn.init.constant_(next(model.head.parameters()), torch.nan)
+    for answer in task.predict(model, ["abc", "d"]):
+        assert answer.text == ""
+        assert json.loads(json.dumps(answer.record, allow_nan=False))["log_probability"] is None
+
+
+@pytest.mark.parametrize("name", ["length_penalty", "max_length_ratio"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e300, -1.0])
+def test_numbers_that_make_no_sense_are_refused(name, value):
+    with pytest.raises(ValidationError, match=name):
+        TransduceDecoding(**{name: value})

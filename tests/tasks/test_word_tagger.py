@@ -3,7 +3,7 @@ import torch
 
 from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
 from cellwise.tasks.tag_config import TagModel
-from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
+from cellwise.tasks.word_tagger import Sentences, WordTagger, _last_outputs, spell
 from tests.tolerances import TOLERANCE
 
 EXACT = TOLERANCE[torch.float64]["exact"]
@@ -74,3 +74,30 @@ def test_the_rates_of_hiding_are_no_weights():
 
 def test_each_spelling_stands_once():
     assert spell([["a", "b", "a"], ["b", "c"]]) == (["a", "b", "c"], [[0, 1, 0], [1, 2]])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "slstm"])
+def test_where_the_output_is_a_state_a_spelling_is_its_last_value(cell):
+    model = model_of(cell=cell).double().eval()
+    x, lengths = model.characters(batch().characters), batch().character_lengths
+    outputs, state = model.speller(x, lengths=lengths)
+    found = _last_outputs(outputs, lengths)
+    assert torch.equal(found, state.h.transpose(0, 1).flatten(1))
+
+
+def test_the_last_outputs_of_no_steps_are_zeros():
+    outputs = torch.tensor([[[1.0, 2.0], [0.0, 0.0]], [[3.0, 4.0], [0.0, 0.0]]])
+    assert _last_outputs(outputs, torch.tensor([2, 0])).tolist() == [[3.0, 2.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "y[t] = tanh(U @ x[t] + b)",
+        "c[t] = tanh(U @ x[t] + W @ c[t-1] + b)\nh[t] = [c[t], c[t]]",
+    ],
+)
+def test_the_output_need_not_be_a_state(cell):
+    logits = model_of(cell=cell, hidden_size=8, num_layers=2)(batch())
+    logits.square().sum().backward()
+    assert logits.shape == (3, 2, 2)

@@ -94,6 +94,11 @@ def test_damage_is_a_data_error(tmp_path):
         load_checkpoint(tmp_path)
     path = tmp_path / "last" / "state.json"
     assert str(caught.value) == f"{path} is not of version 1, the one that this Cellwise reads"
+    for text in ('{"version": 1}', '{"version": 1, "tensors": "t", "position": 3}'):
+        path.write_text(text)
+        with pytest.raises(DataError) as caught:
+            load_checkpoint(tmp_path)
+        assert str(caught.value) == f"{path} is damaged: it lacks 'tensors' or 'position'"
 
 
 def test_weights_of_another_model_are_refused():

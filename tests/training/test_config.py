@@ -155,3 +155,12 @@ def test_a_missing_file_and_an_unknown_recipe(tmp_path, monkeypatch):
 def test_every_recipe_is_accepted(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_config(name).task in TASKS
+
+
+def test_a_wrong_override_is_blamed_on_itself(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        parse(BASE + "[training]\nbatch_size = 0", tmp_path, "training.epochs=abc")
+    assert str(caught.value) == (
+        "--set training.epochs=abc: 'training.epochs' is \"abc\", but must be a whole number\n"
+        "my.toml: 'training.batch_size' is 0, but must be a value of at least 1"
+    )

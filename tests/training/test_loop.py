@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -285,12 +286,28 @@ def test_the_gradient_is_of_the_mean_loss_per_unit(tmp_path, monkeypatch):
     )
 
 
-def test_a_second_ctrl_c_breaks_off(tmp_path):
+def test_a_second_ctrl_c_breaks_off_unless_it_comes_at_once(monkeypatch):
+    clock = [5.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     with stops.watch_signals() as stop:
         signal.raise_signal(signal.SIGINT)
         assert stop.asked
-        with pytest.raises(KeyboardInterrupt):
+        clock[0] += 0.02
+        signal.raise_signal(signal.SIGINT)
+        clock[0] += stops.PATIENCE
+        with pytest.raises(KeyboardInterrupt) as caught:
             signal.raise_signal(signal.SIGINT)
+    assert str(caught.value) == (
+        "stopped by a second Ctrl-C; what was done since the last checkpoint is not saved"
+    )
+
+
+def test_a_stop_just_after_the_last_epoch_is_heard(tmp_path, monkeypatch):
+    stop_after(monkeypatch, 4 * 8)
+    monkeypatch.setattr(Loop, "_evaluate", lambda _self, _stop: {"accuracy": 0.5})
+    with pytest.raises(StoppedError, match="Stopped after step 32; everything is saved"):
+        run.train(configure(tmp_path), tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run").state["position"]["epoch"] == 4
 
 
 def test_dev_examples_are_chosen_by_the_seed(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -23,17 +24,24 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return result
         except CellwiseError as error:
             stopped = isinstance(error, StoppedError)
             print(error if stopped else f"cellwise: {error}", file=sys.stderr)
             raise typer.Exit(INTERRUPT_STATUS if stopped else ERROR_STATUS) from error
         except KeyboardInterrupt as error:
-            print("cellwise: stopped by Ctrl-C", file=sys.stderr)
+            print(f"cellwise: {str(error) or 'stopped by Ctrl-C'}", file=sys.stderr)
             raise typer.Exit(INTERRUPT_STATUS) from error
         except BrokenPipeError as error:
             _forget_output()
             raise typer.Exit(0) from error
+        except OSError as error:
+            place = "" if error.filename is None else f"{error.filename}: "
+            print(f"cellwise: {place}{error.strerror or error}", file=sys.stderr)
+            raise typer.Exit(ERROR_STATUS) from error
 
 
 def _forget_output() -> None:
@@ -62,5 +70,8 @@ app.command("version")(starting.version)
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what the terminal cannot show becomes a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

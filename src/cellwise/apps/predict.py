@@ -55,6 +55,8 @@ def _lines(texts: list[str]) -> Iterable[str]:
     """A list is answered in batches; what comes through a pipe or from a person, line by line."""
     if texts and texts != ["-"]:
         return texts
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed; give a TEXT to answer")
     if not texts and sys.stdin.isatty():
         raise ConfigError("give a TEXT to answer, or - to read lines from standard input")
     return list(_standard_input()) if _is_file() else _standard_input()

@@ -70,13 +70,15 @@ def choose_run(
     """The configuration to train with and the run folder that the arguments mean."""
     from cellwise.training.config import load_config
     from cellwise.training.run import load_run_config
+    from cellwise.training.sources import exists
 
     if not config and not (resume and out):
         raise ConfigError(
             "say what to train: `cellwise train CONFIG.toml` or `cellwise train RECIPE` "
             "(`cellwise recipes` lists them), or go on with a run: `cellwise train RUN --resume`"
         )
-    if resume and (not config or Path(config).is_dir()):
+    is_folder = exists(Path(config)) and Path(config).is_dir()
+    if resume and (not config or is_folder):
         folder = Path(config) if config else out
         assert folder is not None
         if out is not None and out.resolve() != folder.resolve():
@@ -84,7 +86,7 @@ def choose_run(
         return load_run_config(folder, overrides), folder
     if resume and out is None:
         raise ConfigError("say which run to resume: `cellwise train RUN --resume`")
-    if Path(config).is_dir():
+    if is_folder:
         raise ConfigError(f"{config} is a folder; to go on with the run in it, add --resume")
     return load_config(config, overrides), out or _default_folder(config)
 

@@ -100,10 +100,22 @@ def _find(name: str) -> tuple[Cell, Mapping[str, str]]:
         entry = zoo.entry(name)
         return entry.cell, {"name": name, "title": entry.title, "source": entry.source}
     path = Path(name)
-    if not path.is_file():
+    if not _is_file(path):
         hint = nearest(name, zoo.names()) or "`cellwise cells` lists them."
         raise ConfigError(f"there is no cell and no file called '{name}'. {hint}")
-    return Cell(path.read_text(encoding="utf-8"), name=path.stem), {"name": path.stem}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
+    return Cell(text, name=path.stem), {"name": path.stem}
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name too long for one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _text(cell: Cell, style: str) -> str:

@@ -21,7 +21,7 @@ def show(system: System, style: Style = "text") -> str:
         style: `text` (ASCII signs), `unicode`, or `latex` (an `aligned` block).
     """
     writer = _Writer(system, style)
-    written = all(line.span is not None for line in system.lines())
+    written = all(line.span and "same" not in line.span.text for line in system.lines())
     if style != "latex" and (system.given or not written):
         text = "\n".join(writer.text())
         writer.same = unsaid(system, text)

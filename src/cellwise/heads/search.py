@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,7 +34,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Found:
-    """A sequence without its start and end, and its log probability, the end included."""
+    """A sequence without its start and end, and its log probability, the end included.
+
+    Where the decoder knows no probabilities (NaN), no sequence is best: an empty one and NaN.
+    """
 
     symbols: list[int]
     log_probability: float
@@ -139,7 +143,7 @@ def _advance(old: _Beam, log_p: Tensor, rules: Rules) -> tuple[_Beam, Tensor]:
         torch.cat([old.symbols[rows, parent], symbol[..., None]], dim=2),
         kept,
         lengths[rows, parent],
-        old.done[rows, parent] | (symbol == rules.end) | kept.isneginf(),
+        old.done[rows, parent] | (symbol == rules.end) | ~kept.isfinite(),
     )
     return new, (rows * width + parent).flatten()
 
@@ -151,8 +155,7 @@ def _end_at_limit(log_p: Tensor, at_limit: Tensor, end: int) -> Tensor:
 
 
 def _found(symbols: Tensor, scores: Tensor, end: int) -> list[Found]:
-    rows = symbols.tolist()
     return [
-        Found(row[: row.index(end)] if end in row else row, score)
-        for row, score in zip(rows, scores.tolist(), strict=True)
+        Found([] if math.isnan(score) else row[: row.index(end)] if end in row else row, score)
+        for row, score in zip(symbols.tolist(), scores.tolist(), strict=True)
     ]

@@ -29,7 +29,7 @@ class Bridge(nn.Module):
 
     A mean of two states is a state again (bounded where they are, positive where they are),
     whatever the cell. Decoder layers take the encoder's top layers; where there are more of them,
-    the top one serves twice.
+    the top one serves twice. For a cell without states there is nothing to hand down.
     """
 
     def __init__(self, sizes: tuple[int, ...], encoder_layers: int, decoder_layers: int):
@@ -67,8 +67,8 @@ class EncoderDecoder(nn.Module):
         self.dropout = LockedDropout(config.dropout)
         self.encoder = _layers(config, config.encoder_layers, bidirectional=True)
         self.decoder = _layers(config, config.decoder_layers, bidirectional=False)
-        state_sizes = state_sizes_of(self.decoder, size)
-        read, written = 2 * state_sizes[0], state_sizes[0]
+        written, state_sizes = _sizes_of(self.decoder, size)
+        read = 2 * written
         self.bridge = Bridge(state_sizes, config.encoder_layers, config.decoder_layers)
         self.attention = Attention(written, read, config.attention)
         self.join = nn.Linear(read + written, hidden)
@@ -107,12 +107,11 @@ class EncoderDecoder(nn.Module):
         return step
 
 
-def state_sizes_of(layer: Recurrent, input_size: int) -> tuple[int, ...]:
-    """The sizes of a layer's states, the output first, found by one step."""
-    weight = next(layer.parameters())
+def _sizes_of(layer: Recurrent, input_size: int) -> tuple[int, tuple[int, ...]]:
+    """The size of a layer's output, and those of its states, if any, found by one step."""
     with torch.no_grad():
-        _, state = layer(weight.new_zeros((1, 1, input_size)))
-    return tuple(part.shape[-1] for part in state)
+        output, state = layer(torch.zeros((1, 1, input_size)))
+    return output.shape[-1], tuple(part.shape[-1] for part in state)
 
 
 def _layers(config: TransduceModel, num_layers: int, *, bidirectional: bool) -> Recurrent:

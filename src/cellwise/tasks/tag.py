@@ -112,9 +112,13 @@ class Tag(Task[Tagged, TaggedBatch]):
         """The share of right labels: of all tokens, of words that training held, and of the others.
 
         A share of no tokens at all is left out.
+
+        Raises:
+            DataError: there is no sentence, or no label of any sentence is one of training.
         """
         if not examples:
             raise DataError("there is no sentence to evaluate on")
+        self._check_labels(examples)
         answers, nats = self._tagged(model, examples, batch_size, advance)
         hits = [
             (token in self.words, label == answer)
@@ -185,6 +189,14 @@ class Tag(Task[Tagged, TaggedBatch]):
             lengths_of(characters),
         )
 
+    def _check_labels(self, examples: Sequence[Tagged]) -> None:
+        found = dict.fromkeys(label for s in examples for label in s.labels)
+        if found and not any(label in self.labels for label in found):
+            raise DataError(
+                "the model knows no label of these sentences: "
+                f"they hold {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
+            )
+
     def _label(self, label: str) -> int:
         return self.labels.encode([label])[0] if label in self.labels else NO_LABEL
 
@@ -206,6 +218,10 @@ class Tag(Task[Tagged, TaggedBatch]):
                 "of them; name a file as data.dev"
             )
         return {"train": rest, "dev": dev, "test": test}
+
+
+def _a_few(labels: Sequence[str]) -> str:
+    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
 
 
 def _answer(tokens: Sequence[str], labels: Sequence[str]) -> Answer:

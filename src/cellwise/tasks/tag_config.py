@@ -65,6 +65,8 @@ class TagModel(Section):
     word_dropout: float = Field(
         0.25,
         ge=0,
+        le=1e9,
+        allow_inf_nan=False,
         description="in training a word seen n times is hidden with probability a / (a + n), where "
         "a is this number, so that the model learns what to do with unknown words",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -184,12 +185,12 @@ class Transduce(Task[Pair, PairBatch]):
 
     def _answer(self, text: str, found: Found) -> Answer:
         symbols = self.targets.decode(found.symbols)
-        output = _joined(symbols, self.data.target_unit)
+        output, score = _joined(symbols, self.data.target_unit), found.log_probability
         record = {
             "source": text,
             "output": output,
             "symbols": symbols,
-            "log_probability": found.log_probability,
+            "log_probability": score if math.isfinite(score) else None,
         }
         return Answer(output, record)
 

@@ -82,9 +82,17 @@ class TransduceDecoding(Section):
         5, ge=1, description="hypotheses kept for each source; 1 is greedy search"
     )
     length_penalty: float = Field(
-        1.0, ge=0, description="hypotheses compare by log probability / length ** length_penalty"
+        1.0,
+        ge=0,
+        le=10,
+        allow_inf_nan=False,
+        description="hypotheses compare by log probability / length ** length_penalty",
     )
     max_length_ratio: float = Field(
-        3.0, gt=0, description="the target has at most 10 + ratio * source length symbols"
+        3.0,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description="the target has at most 10 + ratio * source length symbols",
     )
     batch_size: int = Field(64, ge=1, description="sources of a list that are answered together")

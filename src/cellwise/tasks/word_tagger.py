@@ -86,9 +86,8 @@ class WordTagger(nn.Module):
     def _spell(self, batch: Sentences) -> Tensor:
         """The vector of each token's characters: both directions' last outputs, `[T, B, ·]`."""
         x = self.characters(batch.characters)
-        _, state = self.speller(x, lengths=batch.character_lengths)
-        folded = state[0].transpose(0, 1).flatten(1)
-        return cast(Tensor, folded[batch.spelling])
+        outputs, _ = self.speller(x, lengths=batch.character_lengths)
+        return _last_outputs(outputs, batch.character_lengths)[batch.spelling]
 
     def _hide(self, words: Tensor) -> Tensor:
         if not self.training:
@@ -105,10 +104,20 @@ def _hiding(words: Vocabulary, rate: float) -> Tensor:
     return probability
 
 
+def _last_outputs(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """What each direction says having read all: of `[T, B, 2 H]` the `[B, 2 H]`.
+
+    The forward direction ends at the last step, the backward one at the first. Outputs of a
+    sequence without steps are zeros.
+    """
+    forward, backward = outputs.chunk(2, dim=-1)
+    rows = torch.arange(len(lengths), device=outputs.device)
+    return torch.cat([forward[(lengths - 1).clamp(min=0), rows], backward[0]], dim=-1)
+
+
 def _output_size(layer: Recurrent, input_size: int) -> int:
-    weight = next(layer.parameters())
     with torch.no_grad():
-        outputs, _ = layer(weight.new_zeros((1, 1, input_size)))
+        outputs, _ = layer(torch.zeros((1, 1, input_size)))
     return int(outputs.shape[-1])
 
 

@@ -137,9 +137,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     state = read_json(path)
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise DataError(f"{path} is not of version {VERSION}, the one that this Cellwise reads")
+    if not isinstance(state.get("tensors"), str) or not isinstance(state.get("position"), dict):
+        raise DataError(f"{path} is damaged: it lacks 'tensors' or 'position'")
     tensors: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in read_tensors(folder / "last" / str(state["tensors"])).items():
-        group, name = key.split(".", 1)
+    for key, tensor in read_tensors(folder / "last" / state["tensors"]).items():
+        group, _, name = key.partition(".")
         tensors.setdefault(group, {})[name] = tensor
     return Checkpoint(state, tensors)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,19 +37,38 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def build_section(kind: type[Section], table: Any, *, name: str, source: str) -> Any:
-    """The section `kind` made of a TOML table.
+def build_section(
+    kind: type[Section],
+    table: Any,
+    *,
+    name: str,
+    source: str,
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
+    """The section `kind` made of a TOML table, from `source` but for the dotted keys in `said`.
 
     Raises:
         ConfigError: a key is unknown or missing, or a value is not accepted; all of them at once.
     """
     if not isinstance(table, dict):
-        raise ConfigError(f"{source}: '{name}' must be a table: write [{name}] and its keys below")
+        raise ConfigError(
+            f"{said.get(name, source)}: '{name}' must be a table: write [{name}] and its keys below"
+        )
     try:
         return kind.model_validate(table)
     except ValidationError as error:
-        lines = [_complaint(kind, name, detail) for detail in error.errors(include_url=False)]
-    raise ConfigError("\n".join(f"{source}: {line}" for line in dict.fromkeys(lines)))
+        lines = [
+            f"{_origin(name, detail, said) or source}: {_complaint(kind, name, detail)}"
+            for detail in error.errors(include_url=False)
+        ]
+    raise ConfigError("\n".join(dict.fromkeys(lines)))
+
+
+def _origin(name: str, detail: ErrorDetails, said: Mapping[str, str]) -> str:
+    """Where the key that a complaint is about was said, apart from the source of all."""
+    place = [name, *(str(part) for part in detail["loc"])]
+    keys = (".".join(place[:count]) for count in range(len(place), 0, -1))
+    return next((said[key] for key in keys if key in said), "")
 
 
 def unknown_key(key: str, found: str, accepted: list[str]) -> str:

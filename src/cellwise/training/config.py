@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cellwise.errors import ConfigError, nearest
@@ -13,7 +14,7 @@ from cellwise.tasks import TASKS
 from cellwise.tasks.base import Section, Task
 from cellwise.training.complaints import build_section, unknown_key
 from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
-from cellwise.training.sources import present_defaults, recipe_text, settle
+from cellwise.training.sources import exists, present_defaults, recipe_text, settle
 
 Tables = dict[str, Any]
 
@@ -57,7 +58,7 @@ def load_config(where: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         ConfigError: it cannot be read, or a key or a value in it is not accepted.
     """
     path = Path(where)
-    if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
+    if path.suffix == ".toml" or exists(path) or len(path.parts) > 1:
         return parse_config(read_text(path), path.parent, source=str(where), overrides=overrides)
     text = recipe_text(str(where))
     return parse_config(text, Path.cwd(), source=f"recipe {where}", overrides=overrides)
@@ -67,23 +68,51 @@ def parse_config(
     text: str, base: Path | None, *, source: str, overrides: Sequence[str] = ()
 ) -> RunConfig:
     """The configuration in a TOML text; paths start at the folder `base` (None: as they are)."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+    tables = _tables(text, source)
     changes = parse_overrides(overrides)
-    task = task_name({**tables, **changes}, source)
+    said = {text.partition("=")[0].strip(): f"--set {_shortened(text)}" for text in overrides}
+    task = task_name({**tables, **changes}, said.get("task", source))
     if base is not None:
         tables = _merged({"data": present_defaults(TASKS[task].Data, base)}, tables)
     tables = _settled(task, tables, base, source)
     changes = _settled(task, changes, Path.cwd(), "--set")
-    return build_config(task, _merged(tables, changes), source=source)
+    return build_config(task, _merged(tables, changes), source=source, said=said)
 
 
-def build_config(task: str, tables: Mapping[str, Any], *, source: str) -> RunConfig:
-    """The checked configuration of tables whose paths and cells are settled."""
+def check_complete(text: str, *, source: str) -> None:
+    """A saved configuration holds every key (but those not set); one cut short does not.
+
+    Raises:
+        ConfigError: keys are missing.
+    """
+    tables = _tables(text, source)
+    for name, kind in kinds(task_name(tables, source)).items():
+        table = tables.get(name, {})
+        for key, field in kind.model_fields.items():
+            if field.default is not None and isinstance(table, dict) and key not in table:
+                raise ConfigError(
+                    f"{source} is damaged: it lacks '{name}.{key}', and a saved run holds every "
+                    "key. Put it back from a copy, or start a new run"
+                )
+
+
+def build_config(
+    task: str,
+    tables: Mapping[str, Any],
+    *,
+    source: str,
+    said: Mapping[str, str] = MappingProxyType({}),
+) -> RunConfig:
+    """The checked configuration of tables whose paths and cells are settled.
+
+    Args:
+        task: the task's name.
+        tables: the tables by name.
+        source: where they are from, for messages.
+        said: where else single dotted keys are from.
+    """
     sections = {
-        name: build_section(kind, tables.get(name, {}), name=name, source=source)
+        name: build_section(kind, tables.get(name, {}), name=name, source=source, said=said)
         for name, kind in kinds(task).items()
     }
     return RunConfig(task=task, **sections)
@@ -148,6 +177,17 @@ def task_name(tables: Mapping[str, Any], source: str) -> str:
             f"{source}: unknown task '{name}'. {nearest(str(name), TASKS) or accepted}"
         )
     return name
+
+
+def _tables(text: str, source: str) -> Tables:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _settled(task: str, tables: Tables, base: Path | None, source: str) -> Tables:

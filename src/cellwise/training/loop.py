@@ -16,6 +16,7 @@ from torch import nn
 from cellwise.data.batches import plan_batches
 from cellwise.tasks.base import Task
 from cellwise.training.checkpoints import Checkpoint, save_checkpoint, write_tensors
+from cellwise.training.fingerprint import fingerprint
 from cellwise.training.metrics import MetricsFile
 from cellwise.training.optimisers import build_optimiser, set_rate
 from cellwise.training.position import Position, Window
@@ -55,6 +56,7 @@ class Loop:
         self._moving = Moving(self.model, self.optimiser, self.device)
         self._saved_step: int | None = None
         self._saved_at = time.monotonic()
+        self._data = fingerprint(train=setting.train, dev=setting.dev)
         self._seed_or_restore(checkpoint)
         self._metrics = self._open_metrics()
 
@@ -69,6 +71,8 @@ class Loop:
             while not (why := self.position.ending(self.config)):
                 self._run_epoch(stop)
                 self._judge(stop)
+            if self.setting.processes.sum(stop.asked)[0]:
+                raise stopped(self.setting.folder, self.position.step)
         except StoppedError:
             self._save()
             raise
@@ -246,7 +250,8 @@ class Loop:
     def _save(self) -> None:
         at = self.position
         if self.setting.processes.main:
-            save_checkpoint(self.setting.folder, self._moving.snapshot(at), step=at.step)
+            checkpoint = self._moving.snapshot(at, data=self._data)
+            save_checkpoint(self.setting.folder, checkpoint, step=at.step)
         self._saved_step, self._saved_at = at.step, time.monotonic()
 
 

@@ -90,7 +90,10 @@ def find_device(name: str) -> torch.device:
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto":
         return found or torch.device("cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f'"{name}" is no device; write "cpu", "cuda" or "auto"') from error
     absent = device.type != "cpu" and (found is None or found.type != device.type)
     if absent or (device.index or 0) >= max(1, torch.accelerator.device_count()):
         have = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +24,19 @@ from cellwise.training.checkpoints import (
     write_json,
 )
 from cellwise.training.complaints import build_section
-from cellwise.training.config import RunConfig, check_resumable, parse_config, read_text
+from cellwise.training.config import (
+    RunConfig,
+    check_complete,
+    check_resumable,
+    parse_config,
+    read_text,
+)
+from cellwise.training.fingerprint import check_same_data, fingerprint
+from cellwise.training.folders import locked, prepared
 from cellwise.training.loop import Loop, Setting
 from cellwise.training.processes import Processes, find_device
 from cellwise.training.progress import Reporter
+from cellwise.training.sources import exists
 from cellwise.training.stops import watch_signals
 from cellwise.training.writing import write_config
 
@@ -137,7 +147,7 @@ def load_run(path: str | Path, *, device: str = "cpu") -> Run:
     if not weights.is_file():
         raise ConfigError(f"{folder} holds no trained model yet: no epoch of it was finished")
     task = config.make_task()
-    task.restore(read_json(folder / "vocabularies.json"))
+    _restore(task, folder)
     model = task.build()
     load_weights(model, read_tensors(weights), source=str(weights))
     return Run(folder, config, task, model.to(find_device(device)).eval())
@@ -146,9 +156,11 @@ def load_run(path: str | Path, *, device: str = "cpu") -> Run:
 def load_run_config(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:
     """The configuration that a run folder holds, changed by "section.key=value"."""
     path = folder / "config.toml"
-    if not path.is_file():
+    if not exists(path):
         raise ConfigError(f"{folder} is no run folder: it holds no config.toml")
-    return parse_config(read_text(path), None, source=str(path), overrides=overrides)
+    text = read_text(path)
+    check_complete(text, source=str(path))
+    return parse_config(text, None, source=str(path), overrides=overrides)
 
 
 @dataclass(frozen=True)
@@ -178,9 +190,21 @@ def train(
         StoppedError: Ctrl-C; the state is saved.
         DivergedError: the loss or the gradient is no finite number any more.
     """
-    _check_folder(folder, resume=resume)
-    _use_threads(config.training.threads)
-    processes = Processes(config.training.device)
+    with prepared(folder, resume=resume):
+        _use_threads(config.training.threads)
+        processes = Processes(config.training.device)
+        with locked(folder) if processes.main else contextlib.nullcontext():
+            return _train(config, folder, processes, resume=resume, reporter=reporter)
+
+
+def _train(
+    config: RunConfig,
+    folder: Path,
+    processes: Processes,
+    *,
+    resume: bool,
+    reporter: Reporter | None,
+) -> Outcome:
     shown = reporter if reporter is not None and processes.main else Reporter()
     goes_on = resume and has_checkpoint(folder)
     if goes_on:
@@ -200,8 +224,10 @@ def _make_loop(
     """Read the data, build the model, and write what the run folder starts with."""
     task = config.make_task()
     train_examples, dev = _read(task, "train"), _read(task, "dev")
-    if goes_on:
-        task.restore(read_json(folder / "vocabularies.json"))
+    checkpoint = load_checkpoint(folder) if goes_on else None
+    if checkpoint is not None:
+        check_same_data(checkpoint.state.get("data"), fingerprint(train=train_examples, dev=dev))
+        _restore(task, folder)
     else:
         task.fit(train_examples)
     torch.manual_seed(config.training.seed)
@@ -216,7 +242,7 @@ def _make_loop(
         f"{weights:,} weights, {processes.device}"
     )
     setting = Setting(task, train_examples, dev, config.training, folder, processes, reporter)
-    return Loop(setting, model, load_checkpoint(folder) if goes_on else None)
+    return Loop(setting, model, checkpoint)
 
 
 def _read(task: Task[Any, Any], part: Part) -> list[Any]:
@@ -226,16 +252,16 @@ def _read(task: Task[Any, Any], part: Part) -> list[Any]:
     return examples
 
 
-def _check_folder(folder: Path, *, resume: bool) -> None:
-    """A new run takes an empty folder or none; only `resume` touches a folder that holds a run."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; a run needs a folder")
-    if any(folder.iterdir()) and not resume:
-        raise ConfigError(
-            f"{folder} is not empty. Choose another --out, or go on with the run there: --resume"
-        )
+def _restore(task: Task[Any, Any], folder: Path) -> None:
+    """Give the task the vocabularies that a run folder holds."""
+    path = folder / "vocabularies.json"
+    values = read_json(path)
+    try:
+        task.restore(values)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged: it holds no vocabularies of the task") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def _use_threads(count: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn, optim
 
+from cellwise.errors import DataError
 from cellwise.training.checkpoints import Checkpoint, load_weights
+from cellwise.training.fingerprint import Fingerprint
 from cellwise.training.optimisers import optimiser_tensors, restore_optimiser
 from cellwise.training.position import Position
 
@@ -20,10 +23,10 @@ class Moving:
     optimiser: optim.Optimizer
     device: torch.device
 
-    def snapshot(self, position: Position) -> Checkpoint:
-        """All that is needed to go on from here."""
+    def snapshot(self, position: Position, *, data: Fingerprint) -> Checkpoint:
+        """All that is needed to go on from here, with the fingerprint of the data."""
         return Checkpoint(
-            {"position": position.record()},
+            {"position": position.record(), "data": data},
             {
                 "model": dict(self.model.state_dict()),
                 "optimiser": optimiser_tensors(self.optimiser),
@@ -38,12 +41,17 @@ class Moving:
             DataError: the checkpoint does not fit the model.
         """
         load_weights(self.model, checkpoint.tensors.get("model", {}), source=source)
-        restore_optimiser(self.optimiser, checkpoint.tensors.get("optimiser", {}))
-        random = checkpoint.tensors["random"]
+        try:
+            restore_optimiser(self.optimiser, checkpoint.tensors.get("optimiser", {}))
+            self._restore_random(checkpoint.tensors["random"])
+            return Position.of(checkpoint.state["position"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{source} is damaged: its parts are not a checkpoint's") from error
+
+    def _restore_random(self, random: Mapping[str, Tensor]) -> None:
         torch.set_rng_state(random["cpu"])
         if self.device.type == "cuda" and "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"], self.device)
-        return Position.of(checkpoint.state["position"])
 
     def _random_state(self) -> dict[str, Tensor]:
         states = {"cpu": torch.get_rng_state()}

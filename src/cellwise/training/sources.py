@@ -91,9 +91,17 @@ def cell_equations(source: str) -> str:
     return f"{str(cells.get(source)).strip()}\n" if source in cells.names() else source
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`; False for what no name can be, such as a long one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _read_cell(value: str, base: Path) -> str:
     path = base / Path(value).expanduser()
-    if not path.is_file():
+    if not exists(path) or not path.is_file():
         hint = nearest(value, cells.names()) or "`cellwise cells` lists the cells."
         raise ConfigError(f"'{value}' is no cell of the zoo, and there is no file {path}. {hint}")
     try:

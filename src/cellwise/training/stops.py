@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,21 +33,28 @@ class StopSignal:
     asked: bool = False
 
 
+PATIENCE = 1.0
+"""Seconds in which a second signal counts as the first: some keyboards and shells send two."""
+
+
 @contextmanager
 def watch_signals() -> Iterator[StopSignal]:
-    """Turn the first Ctrl-C (or SIGTERM) into a flag for the loop to look at; a second breaks off.
+    """Turn the first Ctrl-C (or SIGTERM) into a flag for the loop; one a second later breaks off.
 
     Elsewhere than in the main thread, where Python delivers no signals, the flag stays down.
     """
-    stop = StopSignal()
+    stop, since = StopSignal(), [0.0]
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        if stop.asked:
-            raise KeyboardInterrupt
-        stop.asked = True
+        if not stop.asked:
+            stop.asked, since[0] = True, time.monotonic()
+        elif time.monotonic() - since[0] >= PATIENCE:
+            raise KeyboardInterrupt(
+                "stopped by a second Ctrl-C; what was done since the last checkpoint is not saved"
+            )
 
     kinds = (signal.SIGINT, signal.SIGTERM)
     before = {kind: signal.signal(kind, handle) for kind in kinds}
