@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from cellwise.autodiff.derivative import Derivative
 from cellwise.autodiff.forward import tangent
@@ -105,6 +105,16 @@ def _assert_program(case: Case) -> None:
         _assert_same(found[name], wanted, name)
 
 
+BEHIND = """
+a[t] = x[t] * c[t-1]
+h[t] = tanh(W @ h[t-1] + x[t])
+c[t] = tanh(U @ h[t-1])
+y[t] = a[t] + c[t-1]
+"""
+"""States that nothing in the loop reads: all lines stand behind it, in an order of their own."""
+
+
+@example(case=Case(BEHIND, (2,), (3,), 0))
 @given(case=cases())
 def test_the_pipeline_keeps_values_and_gradients(case: Case) -> None:
     _assert_program(case)
