@@ -65,15 +65,21 @@ def test_an_operation_keeps_all_laws_of_folds(specimen) -> None:
     folds.double_backward_equals_that_of_the_reference(case)
 
 
-def _alone(name: str, *values: float) -> tuple[np.ndarray, list[np.ndarray], torch.Tensor]:
-    """Value and derivatives of an operation, as written and folded, on vectors of one element."""
+def _on_numbers(name: str, *values: float) -> Case:
+    """An operation on vectors of one element."""
     size = (Dim.of("a"),)
     arguments: list[Node] = [read(f"a{i}", "t", size) for i in range(len(values))]
     system = System((Equation("y", "t", build(name, *arguments)),), "y")
     case = Case(system, (1,), (1,), 0)
     for place, value in enumerate(values):
         case.arrays["input", f"a{place}", 0] = np.array([[value]])
-    feed = case.feed()
+    return case
+
+
+def _alone(name: str, *values: float) -> tuple[np.ndarray, list[np.ndarray], torch.Tensor]:
+    """Value and derivatives of an operation, as written and folded, on vectors of one element."""
+    case = _on_numbers(name, *values)
+    system, feed = case.system, case.feed()
     sent = derivatives.sent_back(case, feed)
     weights, _ = derivatives.mixture(case, feed)
     function, tensors = folds.folded(case)
@@ -133,6 +139,15 @@ def test_a_saturated_operation_is_finite_and_agrees(name, value) -> None:
     np.testing.assert_allclose(folded.numpy().reshape(written.shape), written, rtol=RELATIVE)
     assert np.isfinite(written).all()
     assert np.isfinite(slopes[0]).all()
+
+
+@pytest.mark.parametrize("value", [-20.0, -8.0, -3.5, 3.5, 8.0, 20.0])
+@pytest.mark.parametrize("name", dict(SATURATED))
+def test_a_nearly_saturated_operation_agrees(name, value) -> None:
+    """Where what is left of a function is small but not negligible."""
+    case = _on_numbers(name, abs(value) if name in POSITIVE else value)
+    folds.fold_equals_the_equations_as_written(case)
+    folds.derived_backward_equals_autograd(case)
 
 
 @pytest.mark.parametrize(("first", "second"), [(1.0, -INF), (-INF, 1.0), (50.0, -100.0)])

@@ -43,7 +43,12 @@ def _assert_same(found: Array, wanted: Array, name: str) -> None:
     np.testing.assert_allclose(found, wanted, **GRAD, err_msg=name)
 
 
+SIGNS = "h[t] = tanh(h[t-1] - (W @ x[t] - (V @ x[t] - (h[t-1] - (b - U @ x[t])))))"
+"""Terms of a sum under one, two and more subtractions."""
+
+
 @pytest.mark.parametrize("one", OF_CELLS, ids=lambda one: one.__name__)
+@example(case=Case(SIGNS, (2, 3), (2,), 0))
 @given(case=cases())
 def test_a_pass_keeps_the_values_of_a_cell(one: Pass, case: Case) -> None:
     _assert_kept(one, case.system, case.feed())
