@@ -1,0 +1,34 @@
+"""Machine code that is kept on disk between processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import llvmlite
+
+from cellwise.backends.cache import key_of, user_store
+from cellwise.backends.cpu.target import Target
+
+
+def kept(make: Callable[[], bytes], target: Target, *parts: str) -> bytes:
+    """What was made before of the same parts for the same target, else what `make` makes now.
+
+    The key holds the library's version and its sources, LLVM's version and all of the target.
+    """
+    version = (metadata.version("cellwise"), _sources(), str(llvmlite.__version__))
+    return user_store().made(key_of(*version, repr(target), *parts), make)
+
+
+@cache
+def _sources() -> str:
+    """A digest of all that decides what is emitted: a changed source never meets old code."""
+    root = Path(__file__).parents[2]
+    found = hashlib.sha256()
+    for room in ("graph", "autodiff", "passes", "backends"):
+        for path in sorted((root / room).rglob("*.py")):
+            found.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,189 @@
+"""The microkernels of all products: a few rows times a panel of packed weights.
+
+A panel holds `n_vectors` vectors of every k side by side: lane l of vector v of k is number
+(k*n_vectors + v)*lanes + l.
+A sum runs over k in order and in one register, whatever the number of rows beside it, so the bits
+of a row never depend on its batch-mates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
+from cellwise.backends.cpu.target import Precision, Target
+
+N_VECTORS = (1, 2, 3, 4)
+"""The widths of panels there are, in vectors."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the runtime is emitted for: numbers of a precision, `lanes` of them in a vector."""
+
+    target: Target
+    precision: Precision
+    lanes: int
+
+    def emitter(self, module: ir.Module, name: str, kinds: Sequence[ir.Type]) -> Emitter:
+        """An emitter at the start of a new function that returns nothing."""
+        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+        function.attributes.add("nounwind")
+        function.attributes.add("noinline")
+        return Emitter(function, self.target, self.precision)
+
+
+_MOST_ROWS = {
+    "wide": {1: 8, 2: 12, 3: 8, 4: 6},
+    "fused": {1: 8, 2: 6, 3: 4, 4: 3},
+    "plain": {1: 8, 2: 5, 3: 3, 4: 2},
+}
+"""Rows x vectors that fit the registers with the operands beside them, by class of target."""
+
+
+def _class(target: Target) -> str:
+    if not target.fused:
+        return "plain"  # one more register, for a product before it is added
+    return "wide" if target.n_registers >= 32 else "fused"
+
+
+def block_sizes(target: Target, n_vectors: int) -> tuple[int, ...]:
+    """The numbers of rows that `product_{n_vectors}_{rows}` exists for, the largest first."""
+    return tuple(range(_MOST_ROWS[_class(target)][n_vectors], 0, -1))
+
+
+def streams(target: Target, n_vectors: int, n_rows: int) -> int:
+    """How many panels `stream_{n_vectors}_{n_rows}` takes at once; 1: there is no such function.
+
+    One or two rows alone leave the units of multiplication waiting for the sum before.
+    """
+    if n_rows > 2:
+        return 1
+    most = 12 if target.fused else 9
+    return max(s for s in (1, 2, 4, 8) if s == 1 or s * n_rows * n_vectors <= most)
+
+
+def emit_products(module: ir.Module, form: Form) -> None:
+    """Adds every product and every stream to a module."""
+    for n_vectors in N_VECTORS:
+        for n_rows in block_sizes(form.target, n_vectors):
+            _emit_product(module, form, n_vectors, n_rows)
+        for n_rows in (1, 2):
+            if streams(form.target, n_vectors, n_rows) > 1:
+                _emit_stream(module, form, n_vectors, n_rows)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Registers of a microkernel: [panel][row][vector]."""
+
+    n_panels: int
+    n_rows: int
+    n_vectors: int
+
+    def places(self) -> Iterable[tuple[int, int, int]]:
+        for s in range(self.n_panels):
+            for i in range(self.n_rows):
+                for v in range(self.n_vectors):
+                    yield s, i, v
+
+    def number(self, s: int, i: int, v: int) -> int:
+        return (s * self.n_rows + i) * self.n_vectors + v
+
+
+_PRODUCT = (POINTER, I64, POINTER, POINTER, I64, I64, I32)
+_STREAM = (POINTER, I64, POINTER, POINTER, I64, I64, I64, I64, I32)
+
+
+def _emit_product(module: ir.Module, form: Form, n_vectors: int, n_rows: int) -> None:
+    e = form.emitter(module, f"product_{n_vectors}_{n_rows}", _PRODUCT)
+    rows, count, panel, out, row_stride, vector_stride, accumulate = e.function.args
+    block = _Block(1, n_rows, n_vectors)
+    sums = _sums(e, form, block, (rows, count, [panel]))
+    _write(e, block, sums, (accumulate, [out], row_stride, vector_stride))
+
+
+def _emit_stream(module: ir.Module, form: Form, n_vectors: int, n_rows: int) -> None:
+    e = form.emitter(module, f"stream_{n_vectors}_{n_rows}", _STREAM)
+    rows, count, panel, out, row_stride, vector_stride, panel_step, out_step, add = e.function.args
+    n_panels = streams(form.target, n_vectors, n_rows)
+    block = _Block(n_panels, n_rows, n_vectors)
+    panels = _spaced(e, panel, panel_step, n_panels)
+    sums = _sums(e, form, block, (rows, count, panels))
+    _write(e, block, sums, (add, _spaced(e, out, out_step, n_panels), row_stride, vector_stride))
+
+
+def _spaced(e: Emitter, start: Value, step: Value, n: int) -> list[Value]:
+    return [e.at(start, e.builder.mul(step, integer(s))) if s else start for s in range(n)]
+
+
+def _sums(
+    e: Emitter, form: Form, block: _Block, operands: tuple[Value, Value, Sequence[Value]]
+) -> list[Value]:
+    """The loop over k; the sums in the order of `places`."""
+    table, count, panels = operands
+    rows = [e.load_pointer(table, i) for i in range(block.n_rows)]
+    zeros = [e.splat(0.0, form.lanes)] * len(list(block.places()))
+
+    def step(k: Value, sums: list[Value]) -> list[Value]:
+        first = e.builder.mul(k, integer(block.n_vectors * form.lanes))
+        places = [e.at(panel, first) for panel in panels]
+        renewed = list(sums)
+        multiply = _by_rows if block.n_vectors <= block.n_rows else _by_vectors
+        multiply(e, block, (form.lanes, k, rows, places), renewed)
+        return renewed
+
+    return e.loop(integer(0), count, 1, step, zeros)
+
+
+_Operands = tuple[int, Value, Sequence[Value], Sequence[Value]]
+
+
+def _by_rows(e: Emitter, block: _Block, operands: _Operands, sums: list[Value]) -> None:
+    """Holds the weights of a k in registers, and takes one row after the other."""
+    lanes, k, rows, panels = operands
+    for s, panel in enumerate(panels):
+        weights = [e.load(e.at(panel, v * lanes), lanes) for v in range(block.n_vectors)]
+        for i, row in enumerate(rows):
+            value = e.load_spread(e.at(row, k), lanes)
+            for v, weight in enumerate(weights):
+                n = block.number(s, i, v)
+                sums[n] = e.fma(value, weight, sums[n])
+
+
+def _by_vectors(e: Emitter, block: _Block, operands: _Operands, sums: list[Value]) -> None:
+    """Holds the rows' numbers of a k in registers, and takes one vector of weights at a time."""
+    lanes, k, rows, panels = operands
+    values = [e.load_spread(e.at(row, k), lanes) for row in rows]
+    for s, panel in enumerate(panels):
+        for v in range(block.n_vectors):
+            weight = e.load(e.at(panel, v * lanes), lanes)
+            for i, value in enumerate(values):
+                n = block.number(s, i, v)
+                sums[n] = e.fma(value, weight, sums[n])
+
+
+def _write(
+    e: Emitter,
+    block: _Block,
+    sums: Sequence[Value],
+    result: tuple[Value, Sequence[Value], Value, Value],
+) -> None:
+    """Stores the sums, or adds them to what is there, and returns."""
+    accumulate, outs, row_stride, vector_stride = result
+    b = e.builder
+    places = []
+    for out in outs:
+        for row in _spaced(e, out, row_stride, block.n_rows):
+            places += _spaced(e, row, vector_stride, block.n_vectors)
+    with b.if_else(b.icmp_signed("!=", accumulate, ir.Constant(accumulate.type, 0))) as (add, put):
+        with add:
+            for place, value in zip(places, sums, strict=True):
+                e.store(b.fadd(e.load(place, value.type.count), value), place)
+        with put:
+            for place, value in zip(places, sums, strict=True):
+                e.store(value, place)
+    b.ret_void()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from cellwise.backends.cpu.machine import assemble
+from cellwise.backends.cpu.products import N_VECTORS, Form
+from cellwise.backends.cpu.runtime import emit_runtime, runtime
+from cellwise.backends.cpu.target import target
+from tests.backends.cpu.forms import FORMS, PRECISIONS, code, name_of
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_every_function_has_an_address(form):
+    names = ["pack", "sum_rows", "sum_rows_product", "sum_outer"]
+    for n_vectors in N_VECTORS:
+        names += [f"product_{n_vectors}_{m}" for m in code(form).block_sizes(n_vectors)]
+        names += [f"stream_{n_vectors}_{m}" for m in (1, 2) if code(form).streams(n_vectors, m) > 1]
+    assert all(code(form).address(name) for name in names)
+    assert code(form).address("pack") == code(form).address("pack")
+
+
+def test_an_unknown_function_is_an_error():
+    with pytest.raises(KeyError, match="product_9_9"):
+        code(FORMS[0]).address("product_9_9")
+
+
+def test_a_runtime_is_made_once():
+    form = FORMS[0]
+    assert runtime(form.target, form.precision, form.lanes) is code(form)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", ["avx512", "neon"])
+def test_targets_that_may_not_run_here_are_emitted(name, precision):
+    on = target(name)
+    assert assemble(emit_runtime(Form(on, precision, on.lanes(precision))), on, level=0)
