@@ -19,8 +19,8 @@ Direction = Literal["forward", "backward"]
 class Bound:
     """A compiled cell with numbers for its sizes and constants: what a sweep needs but arrays.
 
-    `backend` names the one that serves. Compared by identity, so that back ends can keep what they
-    make of it at no cost.
+    `backend` names the one that serves, or is "auto". Compared by identity, so that back ends can
+    keep what they make of it at no cost.
     """
 
     compiled: Compiled
@@ -39,7 +39,7 @@ class Feed:
 
     Attributes:
         rows: signals from outside, by (name, index): [R, ·] with at least the schedule's live rows.
-        edges: by state, what it reads beyond the end: the initial state, or the final cotangent;
+        edges: by signal, what is read beyond the end: the initial state, or the final cotangent;
             [B, ·].
         parameters: by name.
     """
@@ -63,8 +63,8 @@ class Backend(Protocol):
 
     name: str
 
-    def refuses(self, bound: Bound) -> str:
-        """Why this back end cannot serve the cell, or an empty text."""
+    def refuses(self, bound: Bound, like: Tensor) -> str:
+        """Why this back end cannot serve the cell on arrays like this one, or an empty text."""
 
     def sweep(
         self,

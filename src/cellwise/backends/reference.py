@@ -261,7 +261,7 @@ class Reference:
 
     name = "reference"
 
-    def refuses(self, bound: Bound) -> str:
+    def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why it cannot serve a cell: never."""
         return ""
 

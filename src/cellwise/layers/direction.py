@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cellwise.backends import BACKENDS, serving
+from cellwise.backends.base import Bound
 from cellwise.cell import Cell
 from cellwise.errors import EquationError
 from cellwise.graph.system import System
@@ -17,7 +19,7 @@ from cellwise.layers.initialise import reset
 from cellwise.layers.states import state_type
 from cellwise.passes.pipeline import Compiled, compile_system
 from cellwise.structures.batch import Levels
-from cellwise.structures.call import Arrays, bind
+from cellwise.structures.call import Arrays, bind, bound_of
 from cellwise.structures.fold import fold
 
 
@@ -72,6 +74,27 @@ class Direction(nn.Module):
         }
         self._learned = {state: str(node.attributes[0]) for state, node in self.cell.system.initial}
 
+    @property
+    def bound(self) -> Bound:
+        """The cell with its sizes and constants, as back ends know it."""
+        return bound_of(self._key)
+
+    def _like(self) -> Tensor:
+        """An array of the precision and on the device that the parameters have."""
+        weight = next(iter(self.parameters()), None)
+        return torch.empty(0) if weight is None else weight
+
+    def serving(self) -> tuple[str, str]:
+        """The back end that serves a call now, and why."""
+        backend, why = serving(bound_of(self._key), self._like())
+        return backend.name, why
+
+    def refusal(self) -> str:
+        """Why the back end that was asked for by name cannot serve, or an empty text."""
+        if self.backend == "auto":
+            return ""
+        return BACKENDS[self.backend].refuses(bound_of(self._key), self._like())
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Come back from a copy or another process: bind the cell there too."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
@@ -99,13 +122,21 @@ class Direction(nn.Module):
                 states.append(rows.new_zeros(n_sequences, size))
         return states
 
+    def signal_size(self, name: str) -> int:
+        """How many numbers a signal has at each step."""
+        shape = self.cell.system.shape_of(name)
+        return shape[0].evaluate(self.sizes) if shape else 1
+
+    def arrays(self, rows: Tensor, states: Sequence[Tensor]) -> Arrays:
+        """What a fold over rows [R, I] from states [B, ·] is fed."""
+        edges = [s.squeeze(-1) if one else s for s, one in zip(states, self._scalar, strict=True)]
+        return Arrays([rows], edges, [self.weight(name) for name in self._used])
+
     def forward(
         self, rows: Tensor, states: list[Tensor], levels: Levels
     ) -> tuple[Tensor, list[Tensor]]:
         """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states."""
-        edges = [s.squeeze(-1) if one else s for s, one in zip(states, self._scalar, strict=True)]
-        arrays = Arrays([rows], edges, [self.weight(name) for name in self._used])
-        y, last = fold(self._key, arrays, levels.sizes)
+        y, last = fold(self._key, self.arrays(rows, states), levels.sizes)
         ends = zip(last, self._scalar, strict=True)
         y = y.unsqueeze(-1) if self._scalar_output else y
         return y, [s.unsqueeze(-1) if one else s for s, one in ends]

@@ -13,15 +13,23 @@ from cellwise.backends import BACKENDS
 from cellwise.cell import Cell
 from cellwise.cells import get
 from cellwise.cells import names as zoo_names
-from cellwise.errors import ConfigError, EquationError, ShapeError, StructureError, nearest
+from cellwise.errors import (
+    BackendError,
+    ConfigError,
+    EquationError,
+    ShapeError,
+    StructureError,
+    nearest,
+)
 from cellwise.layers.direction import Direction
 from cellwise.layers.forms import Form, Sequences, take_apart
 from cellwise.layers.from_torch import translate
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
 from cellwise.layers.states import state_type
+from cellwise.layers.stepper import Stepper
 
-BackendName = Literal["auto", "reference"]
+BackendName = Literal["auto", "cpu", "reference"]
 
 
 class Recurrent(nn.Module):
@@ -42,7 +50,8 @@ class Recurrent(nn.Module):
         sizes: sizes of further signals, by name: `{"m": 64}`. What nothing determines is
             `hidden_size`.
         constants: other values for the cell's constants.
-        backend: "auto", or the name of a back end; `backend_report()` says what serves.
+        backend: "cpu" (compiled kernels), "reference" (plain torch), or "auto", which takes the
+            first that can serve the call; `backend_report()` says which that is, and why.
         device: where the parameters live.
         dtype: of the parameters.
 
@@ -50,6 +59,7 @@ class Recurrent(nn.Module):
         EquationError: the text is not a cell, or the cell has no input or more than one.
         ShapeError: the sizes contradict the equations.
         ConfigError: an argument is not accepted.
+        BackendError: the back end that was asked for cannot serve the cell.
 
     Example:
         >>> import torch, cellwise as cw
@@ -87,6 +97,7 @@ class Recurrent(nn.Module):
             incoming = input_size if layer == 0 else hidden_size * self.num_directions
             self.add_module(f"layer{layer}", self._layer(layer, incoming, device, dtype))
         self._check_states()
+        self._check_backend()
         self.reset_parameters()
 
     def _check_states(self) -> None:
@@ -99,6 +110,13 @@ class Recurrent(nn.Module):
                         f"the state '{name}' is as long as the layer's input: {first[name]} in "
                         f"layer 0, but {size} in layer {layer}; in a stack it must have one size"
                     )
+
+    def _check_backend(self) -> None:
+        """A back end that was asked for by name, and cannot serve, says so at once."""
+        reason = self._directions[0].refusal()
+        if reason:
+            cell = self.cell.name
+            raise BackendError(f"backend={self.backend!r} cannot serve the cell '{cell}': {reason}")
 
     def _layer(
         self,
@@ -120,10 +138,10 @@ class Recurrent(nn.Module):
             cause = f"layer {layer}, which reads {input_size} values of the layer before: "
             raise ShapeError(cause + error.cause, span=error.span, hint=error.hint) from None
         values = {**self.cell.constants, **self.constants}
-        module = Direction(self.cell, sizes, values, self._serving, device, dtype)
+        module = Direction(self.cell, sizes, values, self.backend, device, dtype)
         if self.bidirectional:
             module.add_module(
-                "reverse", Direction(self.cell, sizes, values, self._serving, device, dtype)
+                "reverse", Direction(self.cell, sizes, values, self.backend, device, dtype)
             )
         return module
 
@@ -212,10 +230,6 @@ class Recurrent(nn.Module):
             rows = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
         return form.restore(rows), self._give_states(last, form)
 
-    @property
-    def _serving(self) -> str:
-        return "reference" if self.backend == "auto" else self.backend
-
     def _cast(self, rows: Tensor) -> Tensor:
         if not rows.is_floating_point():
             raise ShapeError(f"x must hold floating-point numbers, but is {rows.dtype}")
@@ -269,9 +283,32 @@ class Recurrent(nn.Module):
 
     def backend_report(self) -> BackendReport:
         """Which back end serves forward, backward, double backward, jvp and vmap, and why."""
-        if self.backend == "auto":
-            return report(self._serving, "auto: the only back end there is for this cell")
-        return report(self._serving, f"backend={self.backend!r} was asked for")
+        backend, why = self._directions[0].serving()
+        return report(backend, why)
+
+    def stepper(
+        self, batch_size: int | None = None, state: Sequence[Tensor] | Tensor | None = None
+    ) -> Stepper:
+        """The same network, one step at a time: `step = layer.stepper(); y = step(x)`.
+
+        Args:
+            batch_size: B, for x [B, I] and y [B, H]; None: x [I] and y [H].
+            state: the states before the first step, as a call returns them; None: zeros, or
+                learned.
+
+        Raises:
+            StructureError: the network is bidirectional.
+            ShapeError: a state has the wrong shape.
+        """
+        if self.bidirectional:
+            raise StructureError(
+                "a bidirectional network has no stepper: its second direction begins at the end "
+                "of the sequence, which a stream has not reached"
+            )
+        step = Stepper(self._directions, batch_size=batch_size, cast=self._cast)
+        if state is not None:
+            step.state = state
+        return step
 
     @classmethod
     def from_torch(cls, module: nn.LSTM | nn.GRU | nn.RNN) -> Recurrent:

@@ -9,6 +9,7 @@ arithmetic has shapes that do not depend on the lengths, so that it can be trace
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -72,6 +73,19 @@ class Levels:
 
 def even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
     """The levels of sequences that all have `n_steps` steps."""
+    if torch.compiler.is_compiling():
+        return _even_levels(n_steps, n_sequences, device)
+    return _kept_even_levels(n_steps, n_sequences, device)
+
+
+@lru_cache(maxsize=64)
+def _kept_even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
+    """The same as long as nobody changes them, which nobody does."""
+    with torch.inference_mode(mode=False):
+        return _even_levels(n_steps, n_sequences, device)
+
+
+def _even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
     sizes = torch.full((n_steps,), n_sequences, dtype=torch.int64)
     return Levels(sizes.to(device), n_sequences, n_steps * n_sequences, even=True)
 

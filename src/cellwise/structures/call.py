@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cellwise.backends import BACKENDS
+from cellwise.backends import BACKENDS, Backend, serving
 from cellwise.backends.base import Bound, Feed, Swept
 from cellwise.backends.schedule import Schedule, levels
 from cellwise.errors import BackendError
 from cellwise.graph.dimension import Shape
-from cellwise.graph.node import Node, walk
-from cellwise.graph.system import System
+from cellwise.passes.content import content
 from cellwise.passes.pipeline import Compiled
 
 _bound: dict[str, Bound] = {}
@@ -26,23 +25,10 @@ def bind(
 ) -> str:
     """Make a compiled cell known under a key that names its content and back end."""
     bound = Bound(compiled, tuple(sorted(sizes.items())), tuple(sorted(constants.items())), backend)
-    content = f"{_content(compiled.forward.system)}{bound.sizes}{bound.constants}{backend}"
-    key = hashlib.sha256(content.encode()).hexdigest()[:32]
+    text = f"{content(compiled.forward.system)}{bound.sizes}{bound.constants}{backend}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:32]
     _bound.setdefault(key, bound)
     return key
-
-
-def _content(system: System) -> str:
-    """All that two systems of the same content share, and no others: a line for each node."""
-    lines: list[str] = []
-    number: dict[Node, int] = {}
-    for node in walk(system.roots()):
-        number[node] = len(number)
-        inner = [number[a] for a in node.arguments]
-        lines.append(f"{node.operation} {node.attributes} {node.shape} {inner}")
-    lines += [f"{line.name} {line.index} {number[line.value]}" for line in system.lines()]
-    lines.append(f"{system.output} {system.given} {system.constants}")
-    return "\n".join(lines)
 
 
 def bound_of(key: str) -> Bound:
@@ -113,10 +99,15 @@ class Call:
 
     def forward(self, keep: Sequence[str], *, backend: str = "") -> list[Tensor]:
         """The signals of `keep`, filled up to R rows with zeros, then the last states."""
-        serving = BACKENDS[backend or self.bound.backend]
-        swept = serving.sweep(self.bound, "forward", self._feed(), self.schedule, keep)
+        swept = self._backend(backend).sweep(
+            self.bound, "forward", self._feed(), self.schedule, keep
+        )
         rows = [_filled(swept.rows[name], self.n_rows) for name in keep]
         return rows + [swept.edges[name] for name in self.system.states]
+
+    def _backend(self, name: str = "") -> Backend:
+        """The back end of this name, or the one that serves the arrays at hand."""
+        return BACKENDS[name] if name else serving(self.bound, self.arrays.inputs[0])[0]
 
     def _feed(self) -> Feed:
         rows = {(n, "t"): x for n, x in zip(self.system.inputs, self.arrays.inputs, strict=True)}
@@ -127,13 +118,17 @@ class Call:
         return dict(zip(self.system.parameters, self.arrays.parameters, strict=True))
 
     def backward(
-        self, kept: Sequence[Tensor], d_rows: Tensor, d_edges: Sequence[Tensor]
+        self,
+        kept: Sequence[Tensor],
+        d_rows: Tensor,
+        d_edges: Sequence[Tensor],
+        *,
+        backend: str = "",
     ) -> list[Tensor]:
         """The cotangents of all arrays, in order."""
         feed = self._backward_feed(dict(zip(self.kept, kept, strict=True)), d_rows, d_edges)
         d_inputs = [self.names[name] for name in self.system.inputs]
-        serving = BACKENDS[self.bound.backend]
-        swept = serving.sweep(self.bound, "backward", feed, self.schedule, d_inputs)
+        swept = self._backend(backend).sweep(self.bound, "backward", feed, self.schedule, d_inputs)
         return [
             *[_filled(swept.rows[name], self.n_rows) for name in d_inputs],
             *[swept.edges[self.compiled.previous[name]] for name in self.system.states],
@@ -147,19 +142,15 @@ class Call:
     def _backward_feed(
         self, kept: dict[str, Tensor], d_rows: Tensor, d_edges: Sequence[Tensor]
     ) -> Feed:
-        schedule, system = self.schedule, self.compiled.backward.system
+        system = self.compiled.backward.system
         signals = {**dict(zip(self.system.inputs, self.arrays.inputs, strict=True)), **kept}
-        edges = dict(zip(self.system.states, self.arrays.edges, strict=True))
         rows = {(self.compiled.out, "t"): d_rows}
-        for name, index in system.reads():
-            if name in system.given:
-                whole = signals[name]
-                shifted = index == "t-1"
-                live = whole[: schedule.n_rows]
-                rows[name, index] = schedule.shift(live, edges[name], index) if shifted else whole
+        rows |= {(name, "t"): signals[name] for name in system.given if name in signals}
+        edges = dict(zip(self.system.states, self.arrays.edges, strict=True))
+        before = {name: edges[name] for name, index in system.reads() if index == "t-1"}
         carried = [self.compiled.previous[name] for name in self.system.states]
         d_last = dict(zip(carried, d_edges, strict=True))
-        return Feed(rows, d_last, self._parameters())
+        return Feed(rows, {**before, **d_last}, self._parameters())
 
 
 def _evaluate(shape: Shape, bound: Bound) -> list[int]:

@@ -1,14 +1,16 @@
 """The fold of a cell over a structure, as one torch operation with the derived backward.
 
 `cellwise::fold` is opaque to torch: `torch.compile` sees one operation, and its gradient is the
-cell's own backward program, `cellwise::fold_backward`. Under `torch.func` transforms and
-forward-mode derivatives the same program is evaluated op by op instead, and so is a backward that
-must itself be differentiated.
+cell's own backward program, `cellwise::fold_backward`. An eager call on plain tensors takes a
+shorter way to the same programs, `_Eager`, since the dispatcher takes longer than a small fold.
+Under `torch.func` transforms and forward-mode derivatives the same program is evaluated op by op
+instead, and so is a backward that must itself be differentiated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,15 +20,18 @@ from torch.autograd import forward_ad
 from cellwise.structures.call import Arrays, Call
 
 
-def _apart(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
-    """The outputs with a copy wherever one shares memory with an input or an earlier output."""
+def _apart(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], *, among: bool = True
+) -> list[Tensor]:
+    """The outputs with a copy wherever one shares memory with an input or, `among`, an output."""
     seen = {t.untyped_storage().data_ptr() for t in inputs}
     fresh = []
     for tensor in outputs:
         place = tensor.untyped_storage().data_ptr()
         own = place not in seen and tensor.is_contiguous()
         fresh.append(tensor if own else tensor.clone(memory_format=torch.contiguous_format))
-        seen.add(place)
+        if among:
+            seen.add(place)
     return fresh
 
 
@@ -116,10 +121,64 @@ def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
             kept = _fold(*_lists(arrays), level_sizes, key, True)[: len(call.kept)]
         sent = _whole_cotangents(call, cotangents[0], ends)
         if _is_transformed(sent):  # a batch of cotangents at once
-            grads = call.backward(kept, sent[0], sent[1:])
+            grads = call.backward(kept, sent[0], sent[1:], backend="reference")
         else:
             grads = _fold_backward(sent, *_lists(arrays), kept, level_sizes, key)
     return grads[:n_inputs], grads[n_inputs:first], grads[first:], None, None, None
+
+
+class _Eager(torch.autograd.Function):
+    """The fold of plain tensors, without torch's dispatcher between."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, key: str, level_sizes: Tensor, counts: tuple[int, int], *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The output's rows and the last states; everything the backward reads is saved."""
+        first, second = counts[0], sum(counts)
+        arrays = Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
+        call = Call(key, arrays, level_sizes)
+        outputs = _apart(call.forward(call.kept), tensors)
+        n_kept = len(call.kept)
+        ctx.set_materialize_grads(False)
+        ctx.key, ctx.counts = key, counts
+        ctx.save_for_backward(level_sizes, *tensors, *outputs[:n_kept])
+        return (outputs[0], *outputs[n_kept:])
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
+        """The cotangents of all arrays."""
+        level_sizes, *tensors = ctx.saved_tensors
+        n_inputs, n_edges = ctx.counts
+        call = Call(ctx.key, Arrays([], [], []), level_sizes)
+        n_kept = len(call.kept)
+        arrays, kept = tensors[: len(tensors) - n_kept], tensors[len(tensors) - n_kept :]
+        edges = n_inputs + n_edges
+        own = Arrays(arrays[:n_inputs], arrays[n_inputs:edges], arrays[edges:])
+        call = Call(ctx.key, own, level_sizes)
+        grads: Sequence[Tensor | None]
+        if torch.is_grad_enabled():
+            whole = [cotangents[0], *[None] * (n_kept - 1), *cotangents[1:]]
+            grads = _differentiable(call, whole, n_kept)
+        else:
+            sent = _whole_cotangents(call, cotangents[0], cotangents[1:])
+            transformed = "reference" if _is_transformed(sent) else ""
+            with _exact(call):
+                found = call.backward(kept, sent[0], sent[1:], backend=transformed)
+            if transformed:
+                return None, None, None, *found
+            grads = _apart(found, [*tensors, *sent], among=False)
+        return None, None, None, *grads
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def _is_plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether nothing but autograd looks at what happens to the tensors."""
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
+        return False
+    return all(type(t) in _PLAIN for t in tensors)
 
 
 def _whole_cotangents(
@@ -158,9 +217,12 @@ def _or_zeros(grad: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if grad is None else grad
 
 
-def _exact(call: Call) -> torch.autocast:
+def _exact(call: Call) -> AbstractContextManager[object]:
     """A fold computes in its parameters' precision, whatever torch casts around it."""
-    return torch.autocast(call.arrays.inputs[0].device.type, enabled=False)
+    device = call.arrays.inputs[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _lists(arrays: Arrays) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -199,7 +261,24 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
         with _exact(call):
             outputs = call.forward(call.kept[:1], backend="reference")
         return outputs[0], outputs[1:]
-    keep = torch.is_grad_enabled() and any(t.requires_grad for t in arrays.all)
+    tensors = arrays.all
+    keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    if _is_plain(tensors):
+        return _folded(key, arrays, level_sizes, keep=keep)
     outputs = _fold(*_lists(arrays), level_sizes, key, keep)
     n_edges = len(arrays.edges)
     return outputs[0], outputs[len(outputs) - n_edges :]
+
+
+def _folded(
+    key: str, arrays: Arrays, level_sizes: Tensor, *, keep: bool
+) -> tuple[Tensor, list[Tensor]]:
+    tensors = arrays.all
+    if keep:
+        counts = (len(arrays.inputs), len(arrays.edges))
+        y, *ends = _Eager.apply(key, level_sizes, counts, *tensors)  # type: ignore[no-untyped-call]
+        return y, ends
+    call = Call(key, arrays, level_sizes)
+    with _exact(call):
+        outputs = _apart(call.forward(call.kept[:1]), tensors)
+    return outputs[0], outputs[1:]

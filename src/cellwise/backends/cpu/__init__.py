@@ -1,0 +1,79 @@
+"""The CPU back end: programs become machine code through LLVM, without a compiler on the machine.
+
+passes.normal, passes.stages     a program cut into stages
+layout, panels                   where signals and weights lie
+elementwise, kernel              a stage and the loop over levels as LLVM IR
+products, packing, outer, sums   the runtime that all kernels share
+compiled, frames, sweep, totals  a call: arrays into frames, then the code
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from cellwise.backends.base import Bound, Direction, Feed, Swept
+from cellwise.backends.schedule import Schedule
+from cellwise.errors import BackendError
+from cellwise.passes.normal import RefusedError, normalise
+
+
+class Cpu:
+    """Programs as machine code. What it needs of LLVM is loaded when it first serves a call."""
+
+    name = "cpu"
+
+    def refuses(self, bound: Bound, like: Tensor) -> str:
+        """Why it cannot serve a cell on arrays like this one, or an empty text."""
+        if like.device.type != "cpu":
+            return f"it computes on the CPU, and the arrays are on {like.device}"
+        if like.dtype not in (torch.float32, torch.float64):
+            return f"it computes in float32 and float64, and the arrays are {like.dtype}"
+        return _no_machine() or _no_kernel(bound)
+
+    def sweep(
+        self,
+        bound: Bound,
+        direction: Direction,
+        feed: Feed,
+        schedule: Schedule,
+        keep: Sequence[str],
+    ) -> Swept:
+        """Compute one program over all rows; `keep` names the signals to give back.
+
+        Raises:
+            BackendError: it refuses.
+        """
+        from cellwise.backends.cpu.compiled import compiled
+        from cellwise.backends.cpu.sweep import Sweep
+        from cellwise.backends.cpu.target import chosen
+
+        like = next(iter([*feed.rows.values(), *feed.edges.values()]))
+        reason = self.refuses(bound, like)
+        if reason:
+            raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
+        precision = "f32" if like.dtype == torch.float32 else "f64"
+        code = compiled(bound, direction, tuple(keep), precision, chosen())
+        return Sweep(code, feed, schedule, torch.get_num_threads()).run()
+
+
+@lru_cache(maxsize=1)
+def _no_machine() -> str:
+    """Why nothing can be compiled here at all, or an empty text."""
+    from cellwise.backends.cpu.target import runnable
+
+    return "" if runnable() else "there are no kernels for this processor"
+
+
+@lru_cache(maxsize=1024)
+def _no_kernel(bound: Bound) -> str:
+    """Why a cell has no kernels, or an empty text."""
+    try:
+        for direction in ("forward", "backward"):
+            normalise(bound.program(direction), dict(bound.sizes))
+    except RefusedError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,246 @@
+"""A program compiled for this machine: its code, and what to feed it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from cellwise.backends.base import Bound, Direction
+from cellwise.backends.cpu.calls import ENTRY
+from cellwise.backends.cpu.kept import kept
+from cellwise.backends.cpu.kernel import Emission
+from cellwise.backends.cpu.layout import Key, Layout, lay_out
+from cellwise.backends.cpu.machine import Library, assemble, assembly
+from cellwise.backends.cpu.panels import Operand, Source, sources
+from cellwise.backends.cpu.runtime import runtime
+from cellwise.backends.cpu.stage import ROWS_AT_ONCE, StageKernel
+from cellwise.backends.cpu.stages_text import program_as_text, stages_as_text
+from cellwise.backends.cpu.target import BYTES, Precision, Target
+from cellwise.backends.cpu.trace import spills, trace
+from cellwise.backends.cpu.work import Integers
+from cellwise.graph.node import Node
+from cellwise.graph.system import Equation
+from cellwise.passes.content import content
+from cellwise.passes.normal import Normal, normalise
+from cellwise.passes.stages import Elements, stages
+
+CHUNK_BYTES = 192 * 1024
+"""What the buffers of a chunk may take: they should stay in the second-level cache."""
+
+MOST_CHUNK_ROWS = 504
+
+ALIGNMENT = 64
+"""Bytes: a line of the caches."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One block of weights on its way into panels.
+
+    Attributes:
+        stage, operand: which packed weights.
+        source: where the weights come from.
+        units: for each block of the panels, its first unit.
+        places: where it goes.
+        step: how far apart the vectors of successive elements of the operand are.
+    """
+
+    stage: int
+    operand: int
+    source: Source
+    lanes: int
+    units: Integers
+    places: Integers
+    step: int
+
+
+class Compiled:
+    """One direction of a bound cell, for one precision and the signals to keep."""
+
+    def __init__(
+        self,
+        bound: Bound,
+        direction: Direction,
+        keep: tuple[str, ...],
+        precision: Precision,
+        target: Target,
+    ):
+        self.program = bound.program(direction)
+        self.sizes, self.constants = dict(bound.sizes), dict(bound.constants)
+        self.precision, self.target, self.keep = precision, target, keep
+        self.normal: Normal = normalise(self.program, self.sizes)
+        elements = Elements(self.sizes)
+        found = stages(self.normal, self.sizes, keep)
+        self.shapes = {
+            name: tuple(size.evaluate(self.sizes) for size in value.shape)
+            for lines in self.normal.sections.values()
+            for name, value in lines
+        }
+        self.layout: Layout = lay_out(self.normal, found, elements, keep)
+        self.item_bytes = BYTES[precision]
+        self._emission = Emission(self.layout, self.constants, target, precision)
+        self.kernels: Sequence[StageKernel] = self._emission.kernels
+        parts = (content(self.program.system), repr((bound.sizes, bound.constants)))
+        entry = kept(self._made, target, "kernel", *parts, repr(keep), precision)
+        keys, image = entry.split(b"\n", 1)
+        self.keys: Sequence[Key] = [tuple(key) for key in json.loads(keys)]
+        self._library = Library(image, target)
+        self.address = self._library.address("kernel")
+
+    def _made(self) -> bytes:
+        """What is kept on disk: a line with the frame's keys, then the object file."""
+        text = self._emission.text()
+        name = f"{self.program.system.output}_{self.precision}"
+        trace(name, lambda: self._stages_as_text(text))
+        keys = json.dumps(self._emission.frame.keys).encode()
+        return keys + b"\n" + assemble(text, self.target)
+
+    def _stages_as_text(self, text: str) -> dict[str, str]:
+        """Each stage of compilation, for people."""
+        optimised, listing = assembly(text, self.target)
+        return {
+            "1_program.txt": program_as_text(self.program),
+            "2_stages.txt": stages_as_text(self.kernels, self.layout),
+            "3_emitted.ll": text,
+            "4_optimised.ll": optimised,
+            "5_assembly.s": listing,
+            "6_spills.txt": spills(listing, self.target),
+        }
+
+    @cached_property
+    def packs(self) -> tuple[Pack, ...]:
+        """All that must be packed before a sweep."""
+        return tuple(
+            pack
+            for number, kernel in enumerate(self.kernels)
+            for which, operand in enumerate(kernel.operands)
+            for pack in _packs(number, which, kernel, operand, self.layout.elements)
+        )
+
+    @cached_property
+    def weight_number(self) -> dict[tuple[int, int], int]:
+        """The number of each stage's and operand's packed weights."""
+        keys = [
+            (n, w) for n, kernel in enumerate(self.kernels) for w in range(len(kernel.operands))
+        ]
+        return {key: number for number, key in enumerate(keys)}
+
+    @cached_property
+    def weight_offsets(self) -> Integers:
+        """Where the packed weights begin, in bytes, each on a line of its own; then their end."""
+        line = ALIGNMENT // self.item_bytes
+        items = [o.items for kernel in self.kernels for o in kernel.operands]
+        padded = [-(-count // line) * line * self.item_bytes for count in items]
+        return np.cumsum([0, *padded], dtype=np.int64)
+
+    @cached_property
+    def closings(self) -> list[tuple[Equation, tuple[Node | None, int, int]]]:
+        """For each line of the totals, the sum that it is a part of, the first row and how many.
+
+        No rows: it is the whole sum. No sum: it is an expression over several.
+        """
+        summed = {total.node for total in self.normal.totals}
+        found: list[tuple[Equation, tuple[Node | None, int, int]]] = []
+        for line in self.program.totals:
+            value = line.value
+            if value in summed:
+                found.append((line, (value, 0, 0)))
+            elif value.operation == "part" and value.arguments[0] in summed:
+                found.append((line, (value.arguments[0], *self.layout.elements.part(value))))
+            else:
+                found.append((line, (None, 0, 0)))
+        return found
+
+    @property
+    def weight_bytes(self) -> int:
+        """How much memory all packed weights take."""
+        return int(self.weight_offsets[-1])
+
+    @cached_property
+    def pack_weights(self) -> Integers:
+        """For each pack, the number of the weights that it is a block of."""
+        found = [self.weight_number[p.stage, p.operand] for p in self.packs]
+        return np.array(found, dtype=np.int64)
+
+    @cached_property
+    def pack_table(self) -> Integers:
+        """The calls that pack, but for the addresses of sources and panels."""
+        table = np.zeros((len(self.packs), ENTRY), dtype=np.int64)
+        for entry, pack in zip(table, self.packs, strict=True):
+            entry[0] = runtime(self.target, self.precision, pack.lanes).address("pack")
+            entry[4:8] = (
+                pack.source.n_columns,
+                len(pack.units),
+                pack.units.ctypes.data,
+                pack.places.ctypes.data,
+            )
+            entry[9] = pack.step
+        return table
+
+    @cached_property
+    def chunk_rows(self) -> int:
+        """How many rows a chunk may have."""
+        names = set(self.layout.chunk)
+        wide = sum(self.layout.sizes[name] for name in names) * self.item_bytes
+        rows = CHUNK_BYTES // max(wide, 1)
+        rows = max(4 * ROWS_AT_ONCE, min(rows, MOST_CHUNK_ROWS))
+        return rows - rows % ROWS_AT_ONCE
+
+    @cached_property
+    def tile_items(self) -> int:
+        """How many numbers the products of a block of rows are, at most."""
+        most = 1
+        for kernel in self.kernels:
+            if kernel.operands:
+                width = max(run.width for run in kernel.operands[0].runs)
+                block = ROWS_AT_ONCE * kernel.n_slots * width
+                most = max(most, block, 2 * kernel.n_slots * kernel.stage.size)
+        return most
+
+    @cached_property
+    def n_columns(self) -> int:
+        """The widest table of addresses."""
+        return max([len(k.places.order) for k in self.kernels] + [1])
+
+    @cached_property
+    def n_operands(self) -> int:
+        """The most operands that a stage has."""
+        return max([len(k.operands) for k in self.kernels] + [1])
+
+
+def _packs(
+    number: int, which: int, kernel: StageKernel, operand: Operand, elements: Elements
+) -> Iterator[Pack]:
+    lanes, n_slots = kernel.lanes, len(operand.slots)
+    for run in operand.runs:
+        panel_items = operand.length * n_slots * run.width
+        skipped, slot = run.base, 0
+        for chunk in run.chunks:
+            for at in range(chunk):
+                matrix, row = operand.slots[slot + at if n_slots > 1 else 0]
+                shift = 0 if n_slots > 1 else at * lanes
+                units = np.array(run.offsets, dtype=np.int64) + shift
+                panels = np.arange(len(run.offsets), dtype=np.int64)
+                places = skipped + panels * panel_items + at * lanes
+                step = chunk * lanes
+                for source in sources(matrix, row, kernel.stage.size, elements):
+                    to = places + source.column * step
+                    yield Pack(number, which, source, lanes, units, to, step)
+            skipped += operand.length * chunk * lanes
+            slot += chunk
+
+
+@lru_cache(maxsize=512)
+def compiled(
+    bound: Bound,
+    direction: Direction,
+    keep: tuple[str, ...],
+    precision: Precision,
+    target: Target,
+) -> Compiled:
+    """The compiled program, kept for the next call."""
+    return Compiled(bound, direction, keep, precision, target)

@@ -1,0 +1,316 @@
+"""One stage as a function: all products of a block of rows and units, then its elements.
+
+    stage(frame, r0, r1, c0, parity)
+
+Rows r0 to r1 of the thread; c0 is the first row of the chunk at work, `parity` says which half of
+the state buffers holds the step before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from cellwise.backends.cpu.elementwise import VOID, StagePlaces, fixed_nodes
+from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
+from cellwise.backends.cpu.layout import Frame, Layout, Place
+from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of, operands
+from cellwise.backends.cpu.products import block_sizes, streams
+from cellwise.backends.cpu.target import Precision, Target
+from cellwise.passes.stages import Stage
+
+ROWS_AT_ONCE = 24
+"""Rows whose products are kept until their elements are computed: a multiple of every block."""
+
+LoopBody = Callable[[Value, list[Value]], list[Value]]
+
+PRODUCT = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I32])
+STREAM = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I64, I64, I32])
+
+FEW_ROWS = 2
+"""Up to so many rows, several panels are computed at once, to have enough sums under way."""
+
+
+@dataclass(frozen=True)
+class StageKernel:
+    """A stage with what was decided for it: the vectors' lanes, the products' panels."""
+
+    stage: Stage
+    lanes: int
+    operands: tuple[Operand, ...]
+    places: StagePlaces
+
+    @property
+    def n_slots(self) -> int:
+        """How many products a unit has."""
+        return sum(len(o.slots) for o in self.operands)
+
+
+def stage_kernels(layout: Layout, target: Target, precision: Precision) -> list[StageKernel]:
+    """Decide the lanes and the panels of every stage."""
+    found = []
+    for stage in layout.stages:
+        for node in fixed_nodes(stage, layout):
+            layout.fixed_index(node)
+        lanes = min(target.lanes(precision), 1 << (stage.size.bit_length() - 1))
+        found.append(
+            StageKernel(
+                stage,
+                lanes,
+                operands(stage, lanes, layout.elements),
+                StagePlaces(stage, layout),
+            )
+        )
+    return found
+
+
+class StageBody:
+    """Emits one stage: addresses first, then products and elements, block by block."""
+
+    def __init__(
+        self,
+        emitter: Emitter,
+        number: int,
+        kernel: StageKernel,
+        frame: Frame,
+        elements: ir.Function,
+    ):
+        self.e, self.b = emitter, emitter.builder
+        self.number, self.kernel, self.frame, self.elements = number, kernel, frame, elements
+        self.table, self.r0, self.r1, self.c0, self.parity = emitter.function.args
+        self.n_rows = self.b.sub(self.r1, self.r0)
+        self.n_places = max(len(kernel.places.order), 1)
+
+    def emit(self) -> None:
+        self._addresses()
+        if not self.kernel.operands:
+            self.e.loop(integer(0), self.n_rows, 1, self._plain)
+        else:
+            self._products()
+        self.b.ret_void()
+
+    def _slot(self, *key: str | int) -> Value:
+        return self.e.load_pointer(self.table, self.frame.slot(*key))
+
+    def _count(self, *key: str | int) -> Value:
+        return self.e.load_integer(self.table, self.frame.slot(*key))
+
+    # Addresses
+
+    def _addresses(self) -> None:
+        """Fill the table of addresses, a line a row, and the operands' rows, a line an operand."""
+        self.addresses = self._slot("addresses")
+        self.operand_rows = self._slot("operand_rows")
+        self.capacity = self._count("capacity")
+        finders = [self._finder(place) for place in self.kernel.places.order]
+        operand_places = [self._operand_place(o) for o in self.kernel.operands]
+        operand_finders = [self._finder(place) for place in operand_places]
+
+        def row(rel: Value, _: list[Value]) -> list[Value]:
+            line = self.b.mul(rel, integer(self.n_places))
+            for column, find in enumerate(finders):
+                where = self.b.gep(
+                    self.addresses, [self.b.add(line, integer(column))], source_etype=POINTER
+                )
+                self.b.store(find(rel), where)
+            for number, find in enumerate(operand_finders):
+                self.b.store(find(rel), self._operand_row(number, rel))
+            return []
+
+        self.e.loop(integer(0), self.n_rows, 1, row)
+
+    def _operand_place(self, operand: Operand) -> Place:
+        return self.kernel.places.layout.read(operand.node, self.kernel.stage.section)
+
+    def _operand_row(self, number: int, rel: Value) -> Value:
+        line = self.b.mul(self.capacity, integer(number))
+        return self.b.gep(self.operand_rows, [self.b.add(line, rel)], source_etype=POINTER)
+
+    def _finder(self, place: Place) -> Callable[[Value], Value]:
+        """How to find a place's address from the row's number in this call."""
+        size = integer(place.size)
+        base = self._slot(
+            place.kind if place.kind in ("chunk", "level") else _base(place), place.name
+        )
+        if place.kind == "rows":
+            return lambda rel: self.e.at(base, self.b.mul(self._index("rows", rel), size))
+        if place.kind == "shifted":
+            edge = self._slot("edge", place.name)
+            return lambda rel: self._shifted(base, edge, size, rel)
+        if place.kind == "chunk":
+            start = self.b.sub(self.r0, self.c0)
+            return lambda rel: self.e.at(base, self.b.mul(self.b.add(start, rel), size))
+        if place.kind == "level":
+            return lambda rel: self.e.at(base, self.b.mul(rel, size))
+        parity = self.parity if place.kind == "past" else self.b.sub(integer(1), self.parity)
+        start = self.b.mul(parity, self._count("n_places"))
+        return lambda rel: self.e.at(base, self.b.mul(self.b.add(start, rel), size))
+
+    def _index(self, key: str, rel: Value) -> Value:
+        return self.e.load_integer(self._slot(key), self.b.add(self.r0, rel))
+
+    def _shifted(self, base: Value, edge: Value, size: Value, rel: Value) -> Value:
+        index = self._index("befores", rel)
+        inside = self.b.icmp_signed(">=", index, integer(0))
+        start = self.b.select(inside, base, edge)
+        beyond = self.b.sub(integer(-1), index)
+        return self.e.at(start, self.b.mul(self.b.select(inside, index, beyond), size))
+
+    # Elements
+
+    def _call(self, rel: Value, tile: Value, stride: Value, u0: Value, u1: Value) -> None:
+        line = self.b.gep(
+            self.addresses, [self.b.mul(rel, integer(self.n_places))], source_etype=POINTER
+        )
+        self.b.call(self.elements, [self.table, line, tile, stride, u0, u1])
+
+    def _plain(self, rel: Value, _: list[Value]) -> list[Value]:
+        zero = integer(0)
+        self._call(rel, self.addresses, zero, zero, integer(self.kernel.stage.size))
+        return []
+
+    # Products
+
+    def _products(self) -> None:
+        is_few = self.b.icmp_signed("<=", self.n_rows, integer(FEW_ROWS))
+        with self.b.if_else(is_few) as (few, many):
+            with few:
+                for count in range(1, FEW_ROWS + 1):
+                    with self.b.if_then(self.b.icmp_signed("==", self.n_rows, integer(count))):
+                        self._few(count)
+            with many:
+                tile = self._slot("tile")
+                for at in range(len(self.kernel.operands[0].runs)):
+                    self._run(at, tile)
+
+    def _run(self, at: int, tile: Value) -> None:
+        """Panel by panel; within one, all rows, so that its weights stay in the nearest cache."""
+        run = self.kernel.operands[0].runs[at]
+        last = run.offsets[-1]
+
+        def panel(number: Value, _: list[Value]) -> list[Value]:
+            offset = self._least(
+                self.b.add(integer(run.offsets[0]), self.b.mul(number, integer(run.width))), last
+            )
+            self.e.loop(
+                integer(0),
+                self.n_rows,
+                ROWS_AT_ONCE,
+                lambda rel, _: self._block(at, number, offset, rel, tile),
+            )
+            return []
+
+        self.e.loop(integer(0), integer(len(run.offsets)), 1, panel)
+
+    def _least(self, value: Value, bound: int) -> Value:
+        limit = integer(bound)
+        return self.b.select(self.b.icmp_signed("<", value, limit), value, limit)
+
+    def _block(self, at: int, panel: Value, offset: Value, rel: Value, tile: Value) -> list[Value]:
+        """The products of some rows and one panel's units, then their elements."""
+        count = self._least(self.b.sub(self.n_rows, rel), ROWS_AT_ONCE)
+        width = self.kernel.operands[0].runs[at].width
+        row_items = self.kernel.n_slots * width
+        for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
+            out = self.e.at(tile, chunk.slot * width)
+            self._cover(chunk, (rel, count), self._weights(chunk, panel), (out, row_items))
+        own = self.b.sub(integer(0), offset)
+
+        def row(index: Value, _: list[Value]) -> list[Value]:
+            start = self.b.add(self.b.mul(index, integer(row_items)), own)
+            place, end = self.e.at(tile, start), self.b.add(offset, integer(width))
+            self._call(self.b.add(rel, index), place, integer(width), offset, end)
+            return []
+
+        self.e.loop(integer(0), count, 1, row)
+        return []
+
+    def _weights(self, chunk: Chunk, panel: Value) -> Value:
+        """Where a chunk's weights of a panel begin."""
+        weights = self._slot("weights", self.number, chunk.number)
+        panels = self.b.mul(panel, integer(chunk.panel_items))
+        return self.e.at(weights, self.b.add(integer(chunk.run.base + chunk.skipped), panels))
+
+    def _cover(
+        self, chunk: Chunk, rows: tuple[Value, Value], weights: Value, result: tuple[Value, int]
+    ) -> None:
+        """Products of some rows, in as few blocks as can be, all of about the same size."""
+        first, count = rows
+        out, row_items = result
+        most = max(block_sizes(self.e.target, chunk.n_vectors))
+        lanes, sizes = self.kernel.lanes, range(1, most + 1)
+        table = min(self.frame.slot("block", lanes, chunk.n_vectors, n) for n in sizes)
+        n_blocks = self.b.udiv(self.b.add(count, integer(most - 1)), integer(most))
+        least = self.b.udiv(count, n_blocks)
+        larger = self.b.sub(count, self.b.mul(least, n_blocks))
+        vectors = chunk.run.width if chunk.together else lanes
+
+        def block(number: Value, done: list[Value]) -> list[Value]:
+            more = self.b.zext(self.b.icmp_signed("<", number, larger), I64)
+            size = self.b.add(least, more)
+            where = self._operand_row(chunk.number, self.b.add(first, done[0]))
+            to = self.e.at(out, self.b.mul(done[0], integer(row_items)))
+            product = self._at(PRODUCT, self.b.add(size, integer(table - 1)))
+            numbers = (integer(row_items), integer(vectors), ir.Constant(I32, 0))
+            length = integer(chunk.operand.length)
+            self.b.call(product, [where, length, weights, to, *numbers])
+            return [self.b.add(done[0], size)]
+
+        self.e.loop(integer(0), n_blocks, 1, block, [integer(0)])
+
+    def _function(self, kind: ir.FunctionType, *key: str | int) -> Value:
+        """A function of the runtime, by its slot."""
+        return self._at(kind, integer(self.frame.slot(*key)))
+
+    def _at(self, kind: ir.FunctionType, slot: Value) -> Value:
+        place = self.b.gep(self.table, [slot], source_etype=I64)
+        return self.b.load(place, align=8, typ=ir.PointerType(kind))
+
+    # One row, or two
+
+    def _few(self, count: int) -> None:
+        """All products of all units first, several panels at once; then the elements."""
+        tile, size = self._slot("tile"), self.kernel.stage.size
+        row_items = self.kernel.n_slots * size
+        for at in range(len(self.kernel.operands[0].runs)):
+            for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
+                self._stream(chunk, count, self.e.at(tile, chunk.slot * size), row_items)
+        for rel in range(count):
+            base = self.e.at(tile, rel * row_items)
+            self._call(integer(rel), base, integer(size), integer(0), integer(size))
+
+    def _stream(self, chunk: Chunk, count: int, out: Value, row_items: int) -> None:
+        """A chunk's products of all panels: several at once, then one at a time."""
+        lanes, run, n_vectors = self.kernel.lanes, chunk.run, chunk.n_vectors
+        rows, length = self._operand_row(chunk.number, integer(0)), integer(chunk.operand.length)
+        vectors = self.kernel.stage.size if chunk.together else lanes
+        at_once = streams(self.e.target, n_vectors, count)
+        regular = run.n_regular - run.n_regular % at_once if at_once > 1 else 0
+        no = ir.Constant(I32, 0)
+
+        def call(function: Value, strides: list[int]) -> LoopBody:
+            def panels(panel: Value, _: list[Value]) -> list[Value]:
+                weights, to = self._weights(chunk, panel), self.e.at(out, self._offset(run, panel))
+                self.b.call(function, [rows, length, weights, to, *map(integer, strides), no])
+                return []
+
+            return panels
+
+        if regular:
+            several = self._function(STREAM, "stream", lanes, n_vectors, count)
+            body = call(several, [row_items, vectors, chunk.panel_items, run.width])
+            self.e.loop(integer(0), integer(regular), at_once, body)
+        if regular < len(run.offsets):
+            single = self._function(PRODUCT, "product", lanes, n_vectors, count)
+            body = call(single, [row_items, vectors])
+            self.e.loop(integer(regular), integer(len(run.offsets)), 1, body)
+
+    def _offset(self, run: Run, panel: Value) -> Value:
+        start = self.b.add(integer(run.offsets[0]), self.b.mul(panel, integer(run.width)))
+        return self._least(start, run.offsets[-1])
+
+
+def _base(place: Place) -> str:
+    return "rows" if place.kind in ("rows", "shifted") else "state"

@@ -1,0 +1,108 @@
+"""One sweep: the arrays of a call put into frames, and the compiled code run on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cellwise.backends.base import Feed, Swept
+from cellwise.backends.cpu.calls import carry_out
+from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
+from cellwise.backends.cpu.fixed import Fixed
+from cellwise.backends.cpu.frames import Template, template
+from cellwise.backends.cpu.panels import Source
+from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.totals import Totals
+from cellwise.backends.cpu.work import Integers, shares
+from cellwise.backends.schedule import Schedule
+
+
+class Sweep:
+    """One pass of a compiled program over a schedule's rows.
+
+    Attributes:
+        rows: every array over all rows, by signal: what is read, and what is kept.
+        edges: what is read beyond the ends; `last`: the states that come out.
+    """
+
+    def __init__(self, compiled: Compiled, feed: Feed, schedule: Schedule, n_threads: int):
+        self.compiled, self.schedule, self.n_threads = compiled, schedule, n_threads
+        like = next(iter([*feed.rows.values(), *feed.edges.values()]))
+        self.dtype = like.dtype
+        self.fixed = Fixed(feed.parameters, compiled.constants, compiled.sizes, like.dtype)
+        self._held: list[object] = []
+        self.rows = {name: t.contiguous() for (name, _), t in feed.rows.items()}
+        self.edges = {name: t.contiguous() for name, t in feed.edges.items()}
+        n_rows = max((len(t) for t in feed.rows.values()), default=schedule.n_rows)
+        for name in compiled.layout.kept:
+            rows = self._array(n_rows, compiled.shapes[name])
+            if n_rows > schedule.n_rows:
+                rows[schedule.n_rows :].zero_()
+            self.rows[name] = rows
+        self.last = {
+            name: self._array(schedule.n_sequences, compiled.shapes[name])
+            for name in compiled.layout.states
+        }
+
+    def _array(self, count: int, shape: Sequence[int]) -> Tensor:
+        return torch.empty((count, *shape), dtype=self.dtype)
+
+    def run(self) -> Swept:
+        """Pack the weights, run the kernel on every thread, and sum what is summed."""
+        compiled = self.compiled
+        weights = self._pack()
+        found = shares(self.schedule, self.n_threads, reverse=compiled.normal.reverse)
+        frames = [self._frame(template(compiled, share), weights) for share in found]
+        if frames:
+            run(compiled.address, [f.ctypes.data for f in frames], self.n_threads)
+        totals = Totals(compiled, self.schedule, self.rows, self.edges, self.fixed)
+        sums = totals.run(self.n_threads, self.last)
+        return Swept({name: self.rows[name] for name in compiled.keep}, self.last, sums)
+
+    def _pack(self) -> Integers:
+        """Pack all weights into panels; the address of each stage's and operand's."""
+        compiled = self.compiled
+        addresses = compiled.weight_offsets + self._scratch(compiled.weight_bytes)
+        if compiled.packs:
+            table = compiled.pack_table.copy()
+            table[:, 1:4] = [self._source(pack.source) for pack in compiled.packs]
+            table[:, 8] = addresses[compiled.pack_weights]
+            carry_out(table, self.n_threads)
+        return addresses
+
+    def _source(self, source: Source) -> tuple[int, int, int]:
+        """Address of the first weight, and how far apart units and elements are."""
+        matrix = self.fixed(source.node)
+        unit, step = matrix.stride()
+        if source.turned:
+            unit, step = step, unit
+        return matrix.data_ptr() + source.row * unit * self.compiled.item_bytes, unit, step
+
+    def _scratch(self, n_bytes: int) -> int:
+        """The address of fresh memory, aligned."""
+        array = torch.empty(n_bytes + ALIGNMENT, dtype=torch.uint8)
+        self._held.append(array)
+        return -(-array.data_ptr() // ALIGNMENT) * ALIGNMENT
+
+    def _frame(self, made: Template, weights: Integers) -> Integers:
+        frame = made.fill(self._scratch(made.scratch_bytes))
+        item, first = self.compiled.item_bytes, made.share.first
+        sizes = self.compiled.layout.sizes
+        for slot, name in made.rows:
+            frame[slot] = self.rows[name].data_ptr()
+        for slot, name in made.edges:
+            frame[slot] = self.edges[name].data_ptr()
+        for slot, name in made.firsts:
+            frame[slot] = self.edges[name].data_ptr() + first * sizes[name] * item
+        for slot, name in made.lasts:
+            frame[slot] = self.last[name].data_ptr() + first * sizes[name] * item
+        for slot, index in made.fixed:
+            value = self.fixed(self.compiled.layout.fixed[index]).contiguous()
+            self._held.append(value)
+            frame[slot] = value.data_ptr()
+        for slot, key in made.weights:
+            frame[slot] = weights[self.compiled.weight_number[key]]
+        self._held.append(frame)
+        return frame

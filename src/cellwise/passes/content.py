@@ -1,0 +1,19 @@
+"""The content of a system, as text: what two systems share if and only if they are the same."""
+
+from __future__ import annotations
+
+from cellwise.graph.node import Node, walk
+from cellwise.graph.system import System
+
+
+def content(system: System) -> str:
+    """A line for each node and each equation; says nothing of comments and places in a text."""
+    lines: list[str] = []
+    number: dict[Node, int] = {}
+    for node in walk(system.roots()):
+        number[node] = len(number)
+        inner = [number[a] for a in node.arguments]
+        lines.append(f"{node.operation} {node.attributes} {node.shape} {inner}")
+    lines += [f"{line.name} {line.index} {number[line.value]}" for line in system.lines()]
+    lines.append(f"{system.output} {system.given} {system.constants}")
+    return "\n".join(lines)
