@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,15 +18,24 @@ from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
 from cellwise.layers.states import state_type
 from cellwise.passes.pipeline import Compiled, compile_system
+from cellwise.passes.saved import Memory
 from cellwise.structures.batch import Levels
 from cellwise.structures.call import Arrays, bind, bound_of
 from cellwise.structures.fold import fold
 
 
 @lru_cache(maxsize=256)
-def _compiled(system: System) -> Compiled:
+def _compiled(system: System, memory: Memory) -> Compiled:
     """The programs of a system; learned initial states are the layer's affair, not the fold's."""
-    return compile_system(replace(system, initial=()))
+    return compile_system(replace(system, initial=()), memory=memory)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serves a layer's folds: the back end's name, or "auto", and what it keeps in memory."""
+
+    backend: str
+    memory: Memory
 
 
 class Direction(nn.Module):
@@ -41,13 +50,13 @@ class Direction(nn.Module):
         cell: Cell,
         sizes: Mapping[str, int],
         constants: Mapping[str, float],
-        backend: str,
+        serving: Serving,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ):
         super().__init__()
         self.cell, self.sizes, self.constants = cell, dict(sizes), dict(constants)
-        self.backend = backend
+        self.backend, self.memory = serving.backend, serving.memory
         self._bind()
         for name, shape in cell.system.parameters.items():
             numbers = [size.evaluate(self.sizes) for size in shape]
@@ -62,7 +71,7 @@ class Direction(nn.Module):
         self.register_parameter(name, parameter)
 
     def _bind(self) -> None:
-        compiled = _compiled(self.cell.system)
+        compiled = _compiled(self.cell.system, self.memory)
         self._key = bind(compiled, self.sizes, self.constants, self.backend)
         self._used = list(compiled.forward.system.parameters)
         shapes = {name: self.cell.system.shape_of(name) for name in self.cell.states}

@@ -21,13 +21,14 @@ from cellwise.errors import (
     StructureError,
     nearest,
 )
-from cellwise.layers.direction import Direction
+from cellwise.layers.direction import Direction, Serving
 from cellwise.layers.forms import Form, Sequences, take_apart
 from cellwise.layers.from_torch import translate
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
 from cellwise.layers.states import state_type
 from cellwise.layers.stepper import Stepper
+from cellwise.passes.saved import Memory
 
 BackendName = Literal["auto", "cpu", "reference"]
 
@@ -52,6 +53,8 @@ class Recurrent(nn.Module):
         constants: other values for the cell's constants.
         backend: "cpu" (compiled kernels), "reference" (plain torch), or "auto", which takes the
             first that can serve the call; `backend_report()` says which that is, and why.
+        memory: "fast" keeps for the backward pass all that it reads; "lean" keeps the states alone
+            and computes the rest again, which takes the forward's products a second time.
         device: where the parameters live.
         dtype: of the parameters.
 
@@ -82,6 +85,7 @@ class Recurrent(nn.Module):
         sizes: Mapping[str, int] | None = None,
         constants: Mapping[str, float] | None = None,
         backend: BackendName = "auto",
+        memory: Memory = "fast",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ):
@@ -91,7 +95,8 @@ class Recurrent(nn.Module):
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.dropout, self.batch_first = float(dropout), batch_first
         self.sizes, self.constants = dict(sizes or {}), dict(constants or {})
-        self.backend = backend
+        self.backend: BackendName = backend
+        self.memory: Memory = memory
         self._check()
         for layer in range(num_layers):
             incoming = input_size if layer == 0 else hidden_size * self.num_directions
@@ -138,10 +143,11 @@ class Recurrent(nn.Module):
             cause = f"layer {layer}, which reads {input_size} values of the layer before: "
             raise ShapeError(cause + error.cause, span=error.span, hint=error.hint) from None
         values = {**self.cell.constants, **self.constants}
-        module = Direction(self.cell, sizes, values, self.backend, device, dtype)
+        serving = Serving(self.backend, self.memory)
+        module = Direction(self.cell, sizes, values, serving, device, dtype)
         if self.bidirectional:
             module.add_module(
-                "reverse", Direction(self.cell, sizes, values, self.backend, device, dtype)
+                "reverse", Direction(self.cell, sizes, values, serving, device, dtype)
             )
         return module
 
@@ -156,6 +162,8 @@ class Recurrent(nn.Module):
         if self.backend not in accepted:
             hint = nearest(str(self.backend), accepted) or f"Accepted are {', '.join(accepted)}."
             raise ConfigError(f"unknown back end {self.backend!r}. {hint}")
+        if self.memory not in ("fast", "lean"):
+            raise ConfigError(f"memory must be 'fast' or 'lean', not {self.memory!r}")
         for name, number in self.constants.items():
             if not isinstance(number, int | float) or not math.isfinite(number):
                 raise ConfigError(f"the constant '{name}' must be a number, not {number!r}")

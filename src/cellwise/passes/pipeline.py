@@ -16,6 +16,7 @@ from cellwise.passes.hoist import hoist
 from cellwise.passes.name_products import name_products
 from cellwise.passes.program import Program
 from cellwise.passes.prune import prune
+from cellwise.passes.saved import Memory, lean, saved
 from cellwise.passes.sections import schedule
 from cellwise.passes.share import share
 from cellwise.passes.simplify import simplify
@@ -54,11 +55,12 @@ class Compiled:
     previous: Mapping[str, str]
 
 
-def compile_system(system: System, *, verify: bool = False) -> Compiled:
+def compile_system(system: System, *, memory: Memory = "fast", verify: bool = False) -> Compiled:
     """Derive the backward of a cell and make programs of both.
 
     Args:
         system: the cell's equations, over a chain.
+        memory: whether the forward keeps all that the backward reads, or states alone.
         verify: check the system after every pass; tests do.
 
     Raises:
@@ -70,13 +72,15 @@ def compile_system(system: System, *, verify: bool = False) -> Compiled:
         prepared = system  # a simplified cell must not lose what a person feeds it
     derived = backward(prepared)
     readable = _run(READABLE, derived.system, verify)
+    if memory == "lean":
+        readable = lean(prepared, readable)
     own = {*system.inputs, *system.given, *system.defined, *system.parameters}
     names = {name: cotangent for name, cotangent in derived.names.items() if name in own}
     results = {*names.values(), *derived.previous.values()}
     return Compiled(
         forward=_program(FORWARD, prepared, prepared.defined, verify),
         backward=_program(BACKWARD, readable, results, verify),
-        saved=tuple(name for name in readable.given if name not in system.inputs),
+        saved=saved(prepared, readable),
         names=names,
         out=derived.out,
         previous=derived.previous,

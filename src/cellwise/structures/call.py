@@ -25,7 +25,9 @@ def bind(
 ) -> str:
     """Make a compiled cell known under a key that names its content and back end."""
     bound = Bound(compiled, tuple(sorted(sizes.items())), tuple(sorted(constants.items())), backend)
-    text = f"{content(compiled.forward.system)}{bound.sizes}{bound.constants}{backend}"
+    text = (
+        f"{content(compiled.forward.system)}{compiled.saved}{bound.sizes}{bound.constants}{backend}"
+    )
     key = hashlib.sha256(text.encode()).hexdigest()[:32]
     _bound.setdefault(key, bound)
     return key
@@ -137,7 +139,8 @@ class Call:
 
     def _parameter_cotangents(self, swept: Swept) -> list[Tensor]:
         named = zip(self._parameters(), self.arrays.parameters, strict=True)
-        return [swept.totals[self.names[name]].expand_as(tensor) for name, tensor in named]
+        found = [(swept.totals[self.names[name]], tensor) for name, tensor in named]
+        return [d if d.shape == t.shape else d.expand_as(t) for d, t in found]
 
     def _backward_feed(
         self, kept: dict[str, Tensor], d_rows: Tensor, d_edges: Sequence[Tensor]

@@ -34,8 +34,9 @@ class Blocking:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Rows of the microkernels, the largest first."""
-        return block_sizes(self.form.target, N_VECTORS)
+        """Rows of the microkernels, the largest first; each about half of the one before."""
+        most = max(block_sizes(self.form.target, N_VECTORS))
+        return tuple(most >> k for k in range(most.bit_length()))
 
     @property
     def columns(self) -> int:

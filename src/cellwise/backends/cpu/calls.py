@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import cache
 
@@ -29,14 +30,13 @@ def carry_out(calls: npt.NDArray[np.int64], n_threads: int) -> None:
     """
     if not len(calls):
         return
-    n_threads = max(1, min(n_threads, len(calls)))
-    tasks = np.empty((n_threads, 3), dtype=np.int64)
-    first = calls.ctypes.data
-    step = n_threads * ENTRY * 8
-    for number, task in enumerate(tasks):
-        task[:] = (first + number * ENTRY * 8, step, -(-(len(calls) - number) // n_threads))
-    base, width = tasks.ctypes.data, 24
-    run(_address(), [base + number * width for number in range(n_threads)], n_threads)
+    n_calls, n_threads = len(calls), max(1, min(n_threads, len(calls)))
+    first, step = calls.ctypes.data, n_threads * ENTRY * 8
+    numbers = array("q")
+    for at in range(n_threads):
+        numbers.extend((first + at * ENTRY * 8, step, -(-(n_calls - at) // n_threads)))
+    place, _ = numbers.buffer_info()
+    run(_address(), [place + at * 24 for at in range(n_threads)], n_threads)
 
 
 def call(function: int, *arguments: int) -> Sequence[int]:

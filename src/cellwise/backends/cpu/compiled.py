@@ -17,7 +17,7 @@ from cellwise.backends.cpu.layout import Key, Layout, lay_out
 from cellwise.backends.cpu.machine import Library, assemble, assembly
 from cellwise.backends.cpu.panels import Operand, Source, sources
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.stage import ROWS_AT_ONCE, StageKernel
+from cellwise.backends.cpu.stage import FEW_ROWS, ROWS_AT_ONCE, StageKernel
 from cellwise.backends.cpu.stages_text import program_as_text, stages_as_text
 from cellwise.backends.cpu.target import BYTES, Precision, Target
 from cellwise.backends.cpu.trace import spills, trace
@@ -196,9 +196,10 @@ class Compiled:
         most = 1
         for kernel in self.kernels:
             if kernel.operands:
-                width = max(run.width for run in kernel.operands[0].runs)
+                runs = enumerate(kernel.operands[0].runs)
+                width = max(kernel.group(at) * run.width for at, run in runs)
                 block = ROWS_AT_ONCE * kernel.n_slots * width
-                most = max(most, block, 2 * kernel.n_slots * kernel.stage.size)
+                most = max(most, block, FEW_ROWS * kernel.n_slots * kernel.stage.size)
         return most
 
     @cached_property

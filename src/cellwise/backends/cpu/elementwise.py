@@ -1,4 +1,4 @@
-"""The elements of a stage: for one row, vector after vector of units, in one loop."""
+"""The elements of a stage: row after row, vector after vector of units."""
 
 from __future__ import annotations
 
@@ -68,17 +68,18 @@ class Setting:
 
 
 def emit_elements(name: str, places: StagePlaces, setting: Setting, lanes: int) -> ir.Function:
-    """`name(frame, addresses, tile, slot_stride, u0, u1)`: units u0 to u1 of one row.
+    """`name(frame, addresses, tile, slot_stride, u0, u1, row_stride, n_rows)`: units u0 to u1.
 
-    `addresses` are the row's places in order; products are read at tile[slot * slot_stride + u].
+    `addresses` has a line for each row, with its places in order; products are read at
+    tile[row * row_stride + slot * slot_stride + u].
     """
-    emitter = setting.function(name, [POINTER, POINTER, POINTER, I64, I64, I64])
+    emitter = setting.function(name, [POINTER, POINTER, POINTER, *[I64] * 5])
     _Elements(emitter, places, setting, lanes).emit()
     return emitter.function
 
 
 class _Elements:
-    """Emits the loop over the units of one row."""
+    """Emits the loops over rows and their units."""
 
     def __init__(
         self,
@@ -92,7 +93,8 @@ class _Elements:
         self.stage, self.layout = places.stage, places.layout
         self.elements = self.layout.elements
         arguments = emitter.function.args
-        self.table, self.addresses, self.tile, self.stride, self.first, self.stop = arguments
+        self.table, self.addresses, self.tiles, self.stride, self.first, self.stop = arguments[:6]
+        self.row_stride, self.n_rows = arguments[6:]
         self.slots = {slot: number for number, slot in enumerate(slots_in_order(self.stage))}
         self.reductions = [p for p in self.stage.pieces if p.is_reduction]
         self.values: dict[tuple[Node, int], Value] = {}
@@ -100,20 +102,27 @@ class _Elements:
         self.unit: Value = integer(0)
 
     def emit(self) -> None:
-        self.pointers = [
-            self.e.load_pointer(self.addresses, column) for column in range(len(self.places.order))
-        ]
         for node in fixed_nodes(self.stage, self.layout):
             index = self.layout.fixed_index(node)
             slot = self.frame.slot("fixed", index)
             self.fixed[index] = self.e.load_pointer(self.table, slot)
+        self.e.loop(integer(0), self.n_rows, 1, self._row)
+        self.e.builder.ret_void()
+
+    def _row(self, row: Value, _: list[Value]) -> Sequence[Value]:
+        """All units of one row."""
+        b, columns = self.e.builder, range(len(self.places.order))
+        line = b.mul(row, integer(max(len(columns), 1)))
+        addresses = b.gep(self.addresses, [line], source_etype=POINTER)
+        self.pointers = [self.e.load_pointer(addresses, column) for column in columns]
+        self.tile = self.e.at(self.tiles, b.mul(row, self.row_stride))
         neutral = [self._neutral(p) for p in self.reductions]
         sums = self.e.loop(self.first, self.stop, self.lanes, self._vector, neutral)
         for piece, total in zip(self.reductions, sums, strict=True):
             scalar = self._across(piece, total)
             for column in self.places.of_piece[piece]:
                 self.e.store(scalar, self.pointers[column])
-        self.e.builder.ret_void()
+        return []
 
     def _vector(self, index: Value, sums: list[Value]) -> Sequence[Value]:
         """One vector of units; the last one overlaps the one before where it must."""

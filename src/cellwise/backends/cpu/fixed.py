@@ -27,6 +27,8 @@ class Fixed:
 
     def __call__(self, node: Node) -> Tensor:
         """The value of a fixed expression."""
+        if node.operation == "parameter":
+            return self._parameters[str(node.attributes[0])]
         found = self._values.get(node)
         if found is None:
             for inner in walk([node]):

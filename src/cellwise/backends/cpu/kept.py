@@ -19,8 +19,15 @@ def kept(make: Callable[[], bytes], target: Target, *parts: str) -> bytes:
 
     The key holds the library's version and its sources, LLVM's version and all of the target.
     """
-    version = (metadata.version("cellwise"), _sources(), str(llvmlite.__version__))
+    version = (_version(), _sources(), str(llvmlite.__version__))
     return user_store().made(key_of(*version, repr(target), *parts), make)
+
+
+def _version() -> str:
+    try:
+        return metadata.version("cellwise")
+    except metadata.PackageNotFoundError:  # used from a folder, not installed
+        return ""
 
 
 @cache

@@ -41,6 +41,7 @@ class Runtime:
         image = kept(lambda: _image(target, precision, lanes), target, precision, str(lanes))
         self._library = Library(image, target)
         self._addresses: dict[str, int] = {}
+        self._scratch_items: dict[int, int] = {}
 
     def address(self, name: str) -> int:
         """Where a function starts.
@@ -62,7 +63,9 @@ class Runtime:
 
     def scratch_items(self, n_b: int) -> int:
         """How many numbers of scratch `sum_outer` needs, for a second factor of n_b columns."""
-        return Blocking(self.form).scratch_items(n_b)
+        if n_b not in self._scratch_items:
+            self._scratch_items[n_b] = Blocking(self.form).scratch_items(n_b)
+        return self._scratch_items[n_b]
 
 
 @cache

@@ -18,11 +18,17 @@ from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, int
 from cellwise.backends.cpu.layout import Frame, Layout, Place
 from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of, operands
 from cellwise.backends.cpu.products import block_sizes, streams
-from cellwise.backends.cpu.target import Precision, Target
+from cellwise.backends.cpu.target import BYTES, Precision, Target
 from cellwise.passes.stages import Stage
 
 ROWS_AT_ONCE = 24
 """Rows whose products are kept until their elements are computed: a multiple of every block."""
+
+GROUP_BYTES = 32 * 1024
+"""The weights of panels that are taken together: they should stay in the first-level cache."""
+
+MOST_UNITS = 128
+"""Units of panels that are taken together, at most: their products must find room, too."""
 
 LoopBody = Callable[[Value, list[Value]], list[Value]]
 
@@ -42,10 +48,23 @@ class StageKernel:
     operands: tuple[Operand, ...]
     places: StagePlaces
 
+    item_bytes: int
+
     @property
     def n_slots(self) -> int:
         """How many products a unit has."""
         return sum(len(o.slots) for o in self.operands)
+
+    def group(self, at: int) -> int:
+        """How many panels of a run have their elements computed together.
+
+        As many as have their weights in the nearest cache: that spares calls, and keeps each
+        panel's weights at hand for all rows.
+        """
+        weights = sum(o.length * len(o.slots) * o.runs[at].width for o in self.operands)
+        panels = len(self.operands[0].runs[at].offsets)
+        most = MOST_UNITS // self.operands[0].runs[at].width
+        return max(1, min(GROUP_BYTES // (weights * self.item_bytes), most, panels))
 
 
 def stage_kernels(layout: Layout, target: Target, precision: Precision) -> list[StageKernel]:
@@ -61,6 +80,7 @@ def stage_kernels(layout: Layout, target: Target, precision: Precision) -> list[
                 lanes,
                 operands(stage, lanes, layout.elements),
                 StagePlaces(stage, layout),
+                BYTES[precision],
             )
         )
     return found
@@ -86,7 +106,8 @@ class StageBody:
     def emit(self) -> None:
         self._addresses()
         if not self.kernel.operands:
-            self.e.loop(integer(0), self.n_rows, 1, self._plain)
+            zero, size = integer(0), integer(self.kernel.stage.size)
+            self._call(zero, self.addresses, zero, zero, size, zero, self.n_rows)
         else:
             self._products()
         self.b.ret_void()
@@ -160,16 +181,11 @@ class StageBody:
 
     # Elements
 
-    def _call(self, rel: Value, tile: Value, stride: Value, u0: Value, u1: Value) -> None:
-        line = self.b.gep(
-            self.addresses, [self.b.mul(rel, integer(self.n_places))], source_etype=POINTER
-        )
-        self.b.call(self.elements, [self.table, line, tile, stride, u0, u1])
-
-    def _plain(self, rel: Value, _: list[Value]) -> list[Value]:
-        zero = integer(0)
-        self._call(rel, self.addresses, zero, zero, integer(self.kernel.stage.size))
-        return []
+    def _call(self, rel: Value, tile: Value, *numbers: Value) -> None:
+        """The elements of some rows: slot stride, first and last unit, row stride, row count."""
+        line = self.b.mul(rel, integer(self.n_places))
+        addresses = self.b.gep(self.addresses, [line], source_etype=POINTER)
+        self.b.call(self.elements, [self.table, addresses, tile, *numbers])
 
     # Products
 
@@ -186,46 +202,48 @@ class StageBody:
                     self._run(at, tile)
 
     def _run(self, at: int, tile: Value) -> None:
-        """Panel by panel; within one, all rows, so that its weights stay in the nearest cache."""
-        run = self.kernel.operands[0].runs[at]
-        last = run.offsets[-1]
+        """Group after group of panels; within one, all rows: so its weights stay in the cache."""
+        n_panels = len(self.kernel.operands[0].runs[at].offsets)
+        size = self.kernel.group(at)
 
-        def panel(number: Value, _: list[Value]) -> list[Value]:
-            offset = self._least(
-                self.b.add(integer(run.offsets[0]), self.b.mul(number, integer(run.width))), last
-            )
-            self.e.loop(
-                integer(0),
-                self.n_rows,
-                ROWS_AT_ONCE,
-                lambda rel, _: self._block(at, number, offset, rel, tile),
-            )
+        def group(first: Value, _: list[Value]) -> list[Value]:
+            panels = (first, self._least(self.b.add(first, integer(size)), n_panels))
+
+            def block(rel: Value, _: list[Value]) -> list[Value]:
+                self._block(at, panels, rel, tile)
+                return []
+
+            self.e.loop(integer(0), self.n_rows, ROWS_AT_ONCE, block)
             return []
 
-        self.e.loop(integer(0), integer(len(run.offsets)), 1, panel)
+        self.e.loop(integer(0), integer(n_panels), size, group)
 
     def _least(self, value: Value, bound: int) -> Value:
         limit = integer(bound)
         return self.b.select(self.b.icmp_signed("<", value, limit), value, limit)
 
-    def _block(self, at: int, panel: Value, offset: Value, rel: Value, tile: Value) -> list[Value]:
-        """The products of some rows and one panel's units, then their elements."""
+    def _block(self, at: int, panels: tuple[Value, Value], rel: Value, tile: Value) -> None:
+        """The products of some rows and the units of some panels, then their elements."""
         count = self._least(self.b.sub(self.n_rows, rel), ROWS_AT_ONCE)
-        width = self.kernel.operands[0].runs[at].width
+        run = self.kernel.operands[0].runs[at]
+        width = self.kernel.group(at) * run.width
         row_items = self.kernel.n_slots * width
-        for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
-            out = self.e.at(tile, chunk.slot * width)
-            self._cover(chunk, (rel, count), self._weights(chunk, panel), (out, row_items))
-        own = self.b.sub(integer(0), offset)
+        first, stop = panels
+        u0 = self._offset(run, first)
+        u1 = self.b.add(self._offset(run, self.b.sub(stop, integer(1))), integer(run.width))
 
-        def row(index: Value, _: list[Value]) -> list[Value]:
-            start = self.b.add(self.b.mul(index, integer(row_items)), own)
-            place, end = self.e.at(tile, start), self.b.add(offset, integer(width))
-            self._call(self.b.add(rel, index), place, integer(width), offset, end)
+        def products(panel: Value, _: list[Value]) -> list[Value]:
+            column = self.b.sub(self._offset(run, panel), u0)
+            for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
+                out = self.e.at(self.e.at(tile, chunk.slot * width), column)
+                vectors = width if chunk.together else self.kernel.lanes
+                weights = self._weights(chunk, panel)
+                self._cover(chunk, (rel, count), weights, (out, row_items, vectors))
             return []
 
-        self.e.loop(integer(0), count, 1, row)
-        return []
+        self.e.loop(first, stop, 1, products)
+        start = self.e.at(tile, self.b.sub(integer(0), u0))
+        self._call(rel, start, integer(width), u0, u1, integer(row_items), count)
 
     def _weights(self, chunk: Chunk, panel: Value) -> Value:
         """Where a chunk's weights of a panel begin."""
@@ -234,18 +252,21 @@ class StageBody:
         return self.e.at(weights, self.b.add(integer(chunk.run.base + chunk.skipped), panels))
 
     def _cover(
-        self, chunk: Chunk, rows: tuple[Value, Value], weights: Value, result: tuple[Value, int]
+        self,
+        chunk: Chunk,
+        rows: tuple[Value, Value],
+        weights: Value,
+        result: tuple[Value, int, int],
     ) -> None:
         """Products of some rows, in as few blocks as can be, all of about the same size."""
         first, count = rows
-        out, row_items = result
+        out, row_items, vectors = result
         most = max(block_sizes(self.e.target, chunk.n_vectors))
         lanes, sizes = self.kernel.lanes, range(1, most + 1)
         table = min(self.frame.slot("block", lanes, chunk.n_vectors, n) for n in sizes)
         n_blocks = self.b.udiv(self.b.add(count, integer(most - 1)), integer(most))
         least = self.b.udiv(count, n_blocks)
         larger = self.b.sub(count, self.b.mul(least, n_blocks))
-        vectors = chunk.run.width if chunk.together else lanes
 
         def block(number: Value, done: list[Value]) -> list[Value]:
             more = self.b.zext(self.b.icmp_signed("<", number, larger), I64)
@@ -277,9 +298,8 @@ class StageBody:
         for at in range(len(self.kernel.operands[0].runs)):
             for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
                 self._stream(chunk, count, self.e.at(tile, chunk.slot * size), row_items)
-        for rel in range(count):
-            base = self.e.at(tile, rel * row_items)
-            self._call(integer(rel), base, integer(size), integer(0), integer(size))
+        zero, whole = integer(0), integer(size)
+        self._call(zero, tile, whole, zero, whole, integer(row_items), integer(count))
 
     def _stream(self, chunk: Chunk, count: int, out: Value, row_items: int) -> None:
         """A chunk's products of all panels: several at once, then one at a time."""

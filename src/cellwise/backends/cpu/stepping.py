@@ -10,10 +10,8 @@ from torch import Tensor
 
 from cellwise.backends.base import Bound, Feed
 from cellwise.backends.cpu.compiled import compiled
-from cellwise.backends.cpu.frames import template
 from cellwise.backends.cpu.sweep import Sweep
 from cellwise.backends.cpu.target import chosen
-from cellwise.backends.cpu.work import shares
 from cellwise.backends.schedule import levels
 
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -33,12 +31,9 @@ class _Step(Sweep):
         code = compiled(bound, "forward", (system.output,), precision, chosen())
         super().__init__(code, feed, levels([len(rows)], len(rows)), n_threads=1)
         self.last = self.edges  # the kernel copies the states in before a step, and out after it
-        (share,) = shares(self.schedule, 1, reverse=False)
-        self._template = template(code, share)  # held: the frame points into its share
-        numbers = self._frame(self._template, self._pack())
+        (numbers,) = self.frames()
         self.frame = (ctypes.c_int64 * len(numbers)).from_address(numbers.ctypes.data)
-        slots = {signal: slot for slot, signal in self._template.rows}
-        self.x, self.y = slots[name], slots[system.output]
+        self.x, self.y = (code.keys.index(("rows", signal)) for signal in (name, system.output))
         self.input = rows
         self.run_kernel = _KERNEL(code.address)
 
@@ -63,7 +58,7 @@ class Steps:
         self._last, self._y = last.frame, last.y
         self._calls = [(step.run_kernel, ctypes.addressof(step.frame)) for step in self._steps]
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def advance(self, x: Tensor) -> Tensor:
         """From x, as large as the first layer's input, to a new y."""
         x = x.contiguous()
         y = torch.empty_like(self._output)

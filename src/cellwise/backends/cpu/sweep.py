@@ -51,20 +51,32 @@ class Sweep:
 
     def run(self) -> Swept:
         """Pack the weights, run the kernel on every thread, and sum what is summed."""
-        compiled = self.compiled
-        weights = self._pack()
-        found = shares(self.schedule, self.n_threads, reverse=compiled.normal.reverse)
-        frames = [self._frame(template(compiled, share), weights) for share in found]
+        compiled, frames = self.compiled, self.frames()
         if frames:
             run(compiled.address, [f.ctypes.data for f in frames], self.n_threads)
         totals = Totals(compiled, self.schedule, self.rows, self.edges, self.fixed)
         sums = totals.run(self.n_threads, self.last)
         return Swept({name: self.rows[name] for name in compiled.keep}, self.last, sums)
 
-    def _pack(self) -> Integers:
-        """Pack all weights into panels; the address of each stage's and operand's."""
+    def frames(self) -> list[Integers]:
+        """Pack the weights, and make a frame for every thread; all that it points at is held."""
         compiled = self.compiled
-        addresses = compiled.weight_offsets + self._scratch(compiled.weight_bytes)
+        found = shares(self.schedule, self.n_threads, reverse=compiled.normal.reverse)
+        templates = [template(compiled, share) for share in found]
+        place = self._scratch(compiled.weight_bytes + sum(t.scratch_bytes for t in templates))
+        weights = self._pack(place)
+        place += compiled.weight_bytes
+        frames = []
+        for made in templates:
+            frames.append(self._frame(made, weights, place))
+            place += made.scratch_bytes
+        self._held.append(templates)
+        return frames
+
+    def _pack(self, place: int) -> Integers:
+        """Pack all weights into panels at an address; that of each stage's and operand's."""
+        compiled = self.compiled
+        addresses = compiled.weight_offsets + place
         if compiled.packs:
             table = compiled.pack_table.copy()
             table[:, 1:4] = [self._source(pack.source) for pack in compiled.packs]
@@ -86,8 +98,8 @@ class Sweep:
         self._held.append(array)
         return -(-array.data_ptr() // ALIGNMENT) * ALIGNMENT
 
-    def _frame(self, made: Template, weights: Integers) -> Integers:
-        frame = made.fill(self._scratch(made.scratch_bytes))
+    def _frame(self, made: Template, weights: Integers, place: int) -> Integers:
+        frame = made.fill(place)
         item, first = self.compiled.item_bytes, made.share.first
         sizes = self.compiled.layout.sizes
         for slot, name in made.rows:

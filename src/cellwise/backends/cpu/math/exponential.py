@@ -1,8 +1,9 @@
 """The exponential and its kin: sigmoid, silu, softplus.
 
-e^x = 2^n e^r with n the whole number next to x / ln 2 and |r| <= ln 2: 2^n is made of bits, e^r is a
-polynomial. The polynomials are minimax for the relative error, found by Remez exchange with 45
-digits and then rounded.
+e^x = 2^n e^r with n a whole number next to x / ln 2 and |r| <= ln 2: 2^n is made of bits, e^r is a
+polynomial. The polynomials are minimax for the relative error, found with 45 digits by Remez
+exchange or by Lawson's reweighted least squares; those of float32 were rounded one coefficient
+after the other, the later ones fitted again.
 """
 
 from __future__ import annotations
@@ -155,10 +156,12 @@ def factors_range(x: Lanes, lift: int = 0) -> tuple[float, float]:
 
 
 def _rest(n: Lanes, x: Lanes, low: Lanes | None, sign: int = 1) -> Lanes:
-    """r = x + low - sign n ln 2."""
+    """r = x + low - sign n ln 2; its first part is exact."""
     reduction = REDUCTIONS[x.size]
-    r = n.fma(-sign * reduction.ln2_low, n.fma(-sign * reduction.ln2_high, x))
-    return r if low is None else r + low
+    r = n.fma(-sign * reduction.ln2_high, x)
+    if low is None:
+        return n.fma(-sign * reduction.ln2_low, r)
+    return r + n.fma(-sign * reduction.ln2_low, low)
 
 
 def _factor(shifted: Lanes) -> Lanes:

@@ -25,7 +25,7 @@ NEAR_ZERO = {
         0.0034430083401509349,
     ),
 }
-"""tanh r = r p(r²): minimax for the relative error by Remez exchange with 45 digits, then rounded."""
+"""tanh r = r p(r²): minimax for the relative error, by Remez exchange with 45 digits."""
 
 
 def tanh(x: Lanes) -> Lanes:

@@ -18,8 +18,6 @@ class Format:
     Attributes:
         fraction: bits behind the leading one.
         bias: what is added to the exponent.
-        least: the smallest normal number.
-        magic: adding it rounds to whole numbers, which stand in the last bits of the sum's.
     """
 
     fraction: int
@@ -27,10 +25,12 @@ class Format:
 
     @property
     def least(self) -> float:
+        """The smallest normal number."""
         return float(2.0 ** (1 - self.bias))
 
     @property
     def magic(self) -> float:
+        """What to add to round to a whole number, which the last bits of the sum then hold."""
         return 1.5 * 2.0**self.fraction
 
     def bits(self, number: float) -> int:
@@ -171,17 +171,19 @@ class Lanes:
 
     def widened(self) -> Lanes:
         """As float64."""
-        return self._converted("fpext", "f64")
+        return self._as("f64")
 
-    def narrowed(self) -> Lanes:
-        """As float32, rounded."""
-        return self._converted("fptrunc", "f32")
+    def as_wide_as(self, other: Lanes) -> Lanes:
+        """In the format of `other`, rounded if that is float32."""
+        return self._as("f32" if other.size == 32 else "f64")
 
-    def _converted(self, instruction: str, precision: str) -> Lanes:
+    def _as(self, precision: str) -> Lanes:
+        builder = self.emitter.builder
         kind = ir.VectorType(SCALARS[precision], self.value.type.count)
         if kind == self.value.type:
             return self
-        return self._new(getattr(self.emitter.builder, instruction)(self.value, kind))
+        convert = builder.fpext if precision == "f64" else builder.fptrunc
+        return self._new(convert(self.value, kind))
 
 
 def integers(like: Value, value: int) -> Value:

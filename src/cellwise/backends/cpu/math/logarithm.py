@@ -1,8 +1,8 @@
 """The logarithm.
 
-x = 2^e m with m in [√½, √2), and log m = 2 artanh(s), s = (m - 1) / (m + 1). The last step's order of
-sums is that of fdlibm's `e_log.c` (Sun Microsystems, 1993); the polynomial is our own: minimax, by
-Remez exchange with 45 digits.
+x = 2^e m with m in [√½, √2), and log m = 2 artanh(s), s = (m - 1) / (m + 1). The order of the last
+sums is that of fdlibm's `e_log.c` (Sun Microsystems, 1993); the polynomial is our own: minimax for
+the relative error, by Remez exchange with 45 digits.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ ARTANH = {
 def split(x: Lanes) -> tuple[Lanes, Lanes]:
     """e, a whole number, and m, of x = 2^e m, for x > 0 and finite.
 
-    The bits of x, moved by the distance of 1 from √½, carry e in the exponent and m - √½ in the rest.
-    e becomes a number as the last bits of 2^fraction + e. Numbers below the normal ones are scaled.
+    The bits of x, moved by the distance of 1 from √½, carry e in the exponent and m - √½ in the
+    rest. e becomes a number as the last bits of 2^fraction + e. Numbers below the normal ones are
+    scaled.
     """
     form, builder = x.format, x.emitter.builder
     lift, whole = form.fraction + 2, 2.0**form.fraction

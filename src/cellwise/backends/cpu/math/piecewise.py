@@ -7,8 +7,7 @@ from cellwise.backends.cpu.math.lanes import Lanes
 
 def sign(x: Lanes) -> Lanes:
     """-1, 0 or 1; 0 at NaN."""
-    zero = x.constant(0.0)
-    positive = x.constant(1.0).where(x.compare(">", 0.0), zero)
+    positive = x.constant(1.0).where(x.compare(">", 0.0), 0.0)
     return x.constant(-1.0).where(x.compare("<", 0.0), positive)
 
 
@@ -28,7 +27,7 @@ def hard_sigmoid(x: Lanes) -> Lanes:
 
 
 def hard_tanh(x: Lanes) -> Lanes:
-    """X between -1 and 1."""
+    """The number of [-1, 1] that is nearest to x."""
     return x.at_least(-1.0).at_most(1.0)
 
 
