@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from cellwise.backends import BACKENDS, serving
 from cellwise.backends.base import Bound
+from cellwise.backends.kept import kept
 from cellwise.cell import Cell
 from cellwise.errors import EquationError
 from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
 from cellwise.layers.states import state_type
+from cellwise.passes.content import content
 from cellwise.passes.pipeline import Compiled, compile_system
 from cellwise.passes.saved import Memory
+from cellwise.passes.stored import dump, load
 from cellwise.structures.batch import Levels
 from cellwise.structures.call import Arrays, bind, bound_of
 from cellwise.structures.fold import fold
@@ -27,7 +30,9 @@ from cellwise.structures.fold import fold
 @lru_cache(maxsize=256)
 def _compiled(system: System, memory: Memory) -> Compiled:
     """The programs of a system; learned initial states are the layer's affair, not the fold's."""
-    return compile_system(replace(system, initial=()), memory=memory)
+    own = replace(system, initial=())
+    made = kept(lambda: dump(compile_system(own, memory=memory)), content(own), memory)
+    return load(made)
 
 
 @dataclass(frozen=True)

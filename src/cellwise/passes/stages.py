@@ -166,6 +166,7 @@ class _Stager:
         self.values = {name: v for lines in normal.sections.values() for name, v in lines}
         operands = {str(n.attributes[0]) for total in normal.totals for n in total.operands}
         self.wanted = {*keep, *normal.states, *operands}
+        self._known: dict[Piece, list[Access]] = {}
         self.pieces = self._pieces()
 
     def run(self) -> tuple[Stage, ...]:
@@ -232,7 +233,10 @@ class _Stager:
         return needed
 
     def _accesses(self, piece: Piece) -> list[Access]:
-        return list(self.elements.accesses(piece.value, piece.start, piece.size))
+        if piece not in self._known:
+            found = self.elements.accesses(piece.value, piece.start, piece.size)
+            self._known[piece] = list(found)
+        return self._known[piece]
 
     def _domain(self, piece: Piece) -> int:
         if piece.is_reduction:

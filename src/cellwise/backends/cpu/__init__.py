@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from cellwise.backends.base import Bound, Direction, Feed, Swept
+from cellwise.backends.cpu.normal_form import why_none
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import BackendError
-from cellwise.passes.normal import RefusedError, normalise
 
 
 class Cpu:
@@ -32,7 +32,7 @@ class Cpu:
             return f"it computes on the CPU, and the arrays are on {like.device}"
         if like.dtype not in (torch.float32, torch.float64):
             return f"it computes in float32 and float64, and the arrays are {like.dtype}"
-        return _no_machine() or _no_kernel(bound)
+        return _no_machine() or why_none(bound)
 
     def sweep(
         self,
@@ -66,14 +66,3 @@ def _no_machine() -> str:
     from cellwise.backends.cpu.target import runnable
 
     return "" if runnable() else "there are no kernels for this processor"
-
-
-@lru_cache(maxsize=1024)
-def _no_kernel(bound: Bound) -> str:
-    """Why a cell has no kernels, or an empty text."""
-    try:
-        for direction in ("forward", "backward"):
-            normalise(bound.program(direction), dict(bound.sizes))
-    except RefusedError as error:
-        return str(error)
-    return ""

@@ -12,8 +12,7 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.denormals import emit_flush_off, emit_flush_on
 from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.kept import kept
-from cellwise.backends.cpu.machine import Library, assemble
+from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.target import Target, chosen
 
@@ -47,7 +46,7 @@ def call(function: int, *arguments: int) -> Sequence[int]:
 @cache
 def _library() -> Library:
     target = chosen()
-    image = kept(lambda: assemble(emit_calls(target), target), target, "calls")
+    image = kept_image(lambda: assemble(emit_calls(target), target), target, "calls")
     return Library(image, target)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from cellwise.backends.base import Bound, Direction
 from cellwise.backends.cpu.calls import ENTRY
-from cellwise.backends.cpu.kept import kept
 from cellwise.backends.cpu.kernel import Emission
 from cellwise.backends.cpu.layout import Key, Layout, lay_out
-from cellwise.backends.cpu.machine import Library, assemble, assembly
+from cellwise.backends.cpu.machine import Library, assemble, assembly, kept_image
+from cellwise.backends.cpu.normal_form import normal_form
 from cellwise.backends.cpu.panels import Operand, Source, sources
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.backends.cpu.stage import FEW_ROWS, ROWS_AT_ONCE, StageKernel
@@ -25,7 +25,7 @@ from cellwise.backends.cpu.work import Integers
 from cellwise.graph.node import Node
 from cellwise.graph.system import Equation
 from cellwise.passes.content import content
-from cellwise.passes.normal import Normal, normalise
+from cellwise.passes.normal import Normal
 from cellwise.passes.stages import Elements, stages
 
 CHUNK_BYTES = 192 * 1024
@@ -72,7 +72,7 @@ class Compiled:
         self.program = bound.program(direction)
         self.sizes, self.constants = dict(bound.sizes), dict(bound.constants)
         self.precision, self.target, self.keep = precision, target, keep
-        self.normal: Normal = normalise(self.program, self.sizes)
+        self.normal: Normal = normal_form(bound, direction)
         elements = Elements(self.sizes)
         found = stages(self.normal, self.sizes, keep)
         self.shapes = {
@@ -85,7 +85,7 @@ class Compiled:
         self._emission = Emission(self.layout, self.constants, target, precision)
         self.kernels: Sequence[StageKernel] = self._emission.kernels
         parts = (content(self.program.system), repr((bound.sizes, bound.constants)))
-        entry = kept(self._made, target, "kernel", *parts, repr(keep), precision)
+        entry = kept_image(self._made, target, "kernel", *parts, repr(keep), precision)
         keys, image = entry.split(b"\n", 1)
         self.keys: Sequence[Key] = [tuple(key) for key in json.loads(keys)]
         self._library = Library(image, target)

@@ -189,9 +189,7 @@ class _Elements:
             case "part" | "concat" | "broadcast":
                 (inner,) = self._inner(node, start)
                 return self.values[inner]
-        if _is_given(node):
-            return self._fixed(node, start)
-        return self._operation(node, start)
+        return self._fixed(node, start) if _is_given(node) else self._operation(node, start)
 
     def _fixed(self, node: Node, start: int) -> Value:
         pointer = self.fixed[self.layout.fixed_index(node)]

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cache
 
+import llvmlite
 import llvmlite.binding as llvm
 
 from cellwise.backends.cpu.target import Target
+from cellwise.backends.kept import kept
 
 _lock = threading.Lock()
 """LLVM's global context is not safe to share between threads."""
 
 
 @cache
-def _initialise() -> None:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+def _initialise(*, native: bool) -> None:
+    """Load what LLVM needs for this platform's code, or for that of all: the latter takes long."""
+    if native:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    else:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
 
 
 def _machine(target: Target) -> llvm.TargetMachine:
-    _initialise()
+    _initialise(native=target.triple == llvm.get_default_triple())
     return llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="jitdefault"
     )
@@ -42,6 +50,11 @@ def assemble(text: str, target: Target, level: int = 2) -> bytes:
         machine = _machine(target)
         image: bytes = machine.emit_object(_optimised(text, machine, level))
         return image
+
+
+def kept_image(make: Callable[[], bytes], target: Target, *parts: str) -> bytes:
+    """Machine code that was made of the same parts by this LLVM before, else what `make` makes."""
+    return kept(make, str(llvmlite.__version__), repr(target), *parts)
 
 
 def assembly(text: str, target: Target, level: int = 2) -> tuple[str, str]:

@@ -20,8 +20,7 @@ import torch
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.kept import kept
-from cellwise.backends.cpu.machine import Library, assemble
+from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.target import Target, chosen
 
 Runner = Literal["openmp", "threads"]
@@ -122,7 +121,7 @@ class _Code:
     """The compiled walk over tasks."""
 
     def __init__(self, target: Target):
-        self._library = Library(kept(lambda: _image(target), target, "parallel"), target)
+        self._library = Library(kept_image(lambda: _image(target), target, "parallel"), target)
         kinds = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
         self.share = ctypes.CFUNCTYPE(None, *kinds)(self._library.address("share"))
         self.team = self._library.address("team")

@@ -7,8 +7,7 @@ from functools import cache
 from llvmlite import ir
 
 from cellwise.backends.cpu.blocking import Blocking
-from cellwise.backends.cpu.kept import kept
-from cellwise.backends.cpu.machine import Library, assemble
+from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.outer import emit_sum_outer
 from cellwise.backends.cpu.packing import emit_pack
 from cellwise.backends.cpu.products import Form, block_sizes, emit_products, streams
@@ -38,7 +37,7 @@ class Runtime:
     def __init__(self, form: Form):
         self.form = form
         target, precision, lanes = form.target, form.precision, form.lanes
-        image = kept(lambda: _image(target, precision, lanes), target, precision, str(lanes))
+        image = kept_image(lambda: _image(target, precision, lanes), target, precision, str(lanes))
         self._library = Library(image, target)
         self._addresses: dict[str, int] = {}
         self._scratch_items: dict[int, int] = {}

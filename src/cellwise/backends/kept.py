@@ -1,4 +1,4 @@
-"""Machine code that is kept on disk between processes."""
+"""What is compiled once and kept on disk between processes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import llvmlite
-
 from cellwise.backends.cache import key_of, user_store
-from cellwise.backends.cpu.target import Target
 
 
-def kept(make: Callable[[], bytes], target: Target, *parts: str) -> bytes:
-    """What was made before of the same parts for the same target, else what `make` makes now.
+def kept(make: Callable[[], bytes], *parts: str) -> bytes:
+    """What was made before of the same parts, else what `make` makes now.
 
-    The key holds the library's version and its sources, LLVM's version and all of the target.
+    The key holds the library's version and its sources, too.
     """
-    version = (_version(), _sources(), str(llvmlite.__version__))
-    return user_store().made(key_of(*version, repr(target), *parts), make)
+    return user_store().made(key_of(_version(), _sources(), *parts), make)
 
 
 def _version() -> str:
@@ -33,7 +29,7 @@ def _version() -> str:
 @cache
 def _sources() -> str:
     """A digest of all that decides what is emitted: a changed source never meets old code."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[1]
     found = hashlib.sha256()
     for room in ("graph", "autodiff", "passes", "backends"):
         for path in sorted((root / room).rglob("*.py")):
