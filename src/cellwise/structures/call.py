@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -82,7 +83,7 @@ class Call:
         """The same fold of other arrays, given in order."""
         return Call(self.key, self.arrays.like(tensors), self.level_sizes)
 
-    @property
+    @cached_property
     def schedule(self) -> Schedule:
         """The levels of the batch; reads `level_sizes`, so not to be called while tracing."""
         sizes = self.level_sizes.tolist()

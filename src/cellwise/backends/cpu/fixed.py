@@ -12,7 +12,7 @@ from cellwise.graph.node import Node, walk
 
 
 class Fixed:
-    """The values of fixed expressions, each computed once."""
+    """The values of fixed expressions, each computed once; `dtype` is that of a call's arrays."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class Fixed:
         dtype: torch.dtype,
     ):
         self._parameters, self._constants = parameters, constants
-        self._sizes, self._dtype = sizes, dtype
+        self._sizes, self.dtype = sizes, dtype
         self._values: dict[Node, Tensor] = {}
 
     def __call__(self, node: Node) -> Tensor:
@@ -48,4 +48,4 @@ class Fixed:
         return EMIT[node.operation](node, self._sizes)(*arguments)
 
     def _scalar(self, value: float) -> Tensor:
-        return torch.tensor(value, dtype=self._dtype)
+        return torch.tensor(value, dtype=self.dtype)
