@@ -38,7 +38,8 @@ DIRECTLY_BELOW = {
     "tasks": ("heads", "losses", "data"),
     "training": ("tasks", "recipes"),
     "explain": ("training",),
-    "apps": ("explain",),
+    "bench": ("training",),
+    "apps": ("explain", "bench"),
 }
 """What a room may import, besides itself and what lies below that in turn."""
 

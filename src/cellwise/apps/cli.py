@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cellwise.apps import evaluate, predict, starting, train, zoo
+from cellwise.apps import bench, cache, evaluate, predict, starting, train, zoo
 from cellwise.errors import CellwiseError
 from cellwise.training.stops import StoppedError
 
@@ -66,6 +66,8 @@ app.command("predict")(predict.predict)
 app.command("init")(starting.init)
 app.command("recipes")(starting.recipes)
 app.command("cells")(zoo.cells)
+app.add_typer(cache.commands, name="cache")
+app.command("bench")(bench.bench)
 app.command("version")(starting.version)
 
 

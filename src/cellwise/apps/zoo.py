@@ -46,7 +46,7 @@ def cells(
     if name is None:
         print(_listing(*sizes, as_json=as_json))
         return
-    cell, about = _find(name)
+    cell, about = find_cell(name)
     parts = [cell]
     if backward or forward_mode:
         parts = [cell.backward()] * backward + [cell.forward_mode()] * forward_mode
@@ -92,7 +92,12 @@ def _facts(cell: Cell, input_size: int, hidden_size: int) -> dict[str, Any]:
     }
 
 
-def _find(name: str) -> tuple[Cell, Mapping[str, str]]:
+def find_cell(name: str) -> tuple[Cell, Mapping[str, str]]:
+    """A cell of the zoo or of a file of equations, and what is known of it.
+
+    Raises:
+        ConfigError: there is neither, or the file cannot be read.
+    """
     from cellwise import cells as zoo
     from cellwise.cell import Cell
 

@@ -1,0 +1,48 @@
+"""The inside of `benchmarks.compile_time`: what a cell's first call costs in this process.
+
+python -m benchmarks.compile_inside CELL HIDDEN BACKEND
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import torch
+import typer
+
+from cellwise.layers import Recurrent
+
+
+def first_call(cell: str, hidden_size: int, backend: str) -> dict[str, float]:
+    """The seconds that a cell takes until its first forward and backward are done.
+
+    What torch and Python do once a process is done beforehand with another cell. A second call
+    is taken off, so that the rest is what compiling costs.
+
+    Returns:
+        `derive`: reading the cell, deriving its backward, building the layer; `compile`: the first
+        call less the second one.
+    """
+    _call(Recurrent("h[t] = x[t] + 0.5 * h[t-1]", 2, 2, backend="reference"))
+    start = time.perf_counter()
+    layer = Recurrent(cell, hidden_size, hidden_size, backend=backend)  # type: ignore[arg-type]
+    derived = time.perf_counter() - start
+    first, second = _call(layer), _call(layer)
+    return {"derive": derived, "compile": max(0.0, first - second)}
+
+
+def _call(layer: Recurrent) -> float:
+    """The seconds of a forward and backward over two steps of one sequence."""
+    x = torch.zeros(2, 1, layer.input_size, requires_grad=True)
+    start = time.perf_counter()
+    y, _ = layer(x)
+    assert isinstance(y, torch.Tensor)
+    y.sum().backward()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    found = first_call(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    typer.echo(json.dumps(found))

@@ -1,0 +1,222 @@
+"""`cellwise bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from cellwise.errors import BackendError, ConfigError, nearest
+
+if TYPE_CHECKING:
+    from cellwise.bench.grid import Grid, Manner, Measured
+    from cellwise.bench.workload import Mode, Workload
+
+Value = TypeVar("Value")
+
+
+class Backend(StrEnum):
+    """What our layer may be asked to take."""
+
+    auto = "auto"
+    cpu = "cpu"
+    reference = "reference"
+
+
+class DtypeName(StrEnum):
+    """Precisions."""
+
+    f32 = "f32"
+    f64 = "f64"
+
+
+_DEFAULT_CELLS = ("lstm", "gru", "elman")
+_MODES: dict[str, Mode] = {"forward": "forward", "both": "both"}
+
+
+CellsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[CELL | FILE] …",
+        help="Cells of the zoo, or files of equations; else lstm gru elman.",
+    ),
+]
+PeersOption = Annotated[
+    str,
+    typer.Option(
+        metavar="P,…",
+        help="Whom to measure beside us: torch (torch.nn), eager (a loop in Python), compiled "
+        "(the loop under torch.compile, a minute each), jax (lax.scan), lstm (our LSTM); "
+        '"" for nobody.',
+    ),
+]
+LimitOption = Annotated[
+    float, typer.Option(min=0, metavar="S", help="Seconds after which others' compiling ends.")
+]
+ThreadsOption = Annotated[str, typer.Option(metavar="N,…", help="Threads; else torch's.")]
+ModeOption = Annotated[
+    str, typer.Option(metavar="M,…", help="forward, both (forward and backward).")
+]
+RaggedOption = Annotated[
+    bool, typer.Option("--ragged", help="Lengths uniform over 5 … T, beside the padded batch.")
+]
+RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds; all take turns in each.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON.")
+]
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write the table.")
+]
+
+
+def bench(
+    cells: CellsArgument = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Every cell of the zoo.")] = False,
+    batch: Annotated[str, typer.Option(metavar="B,…", help="Batch sizes.")] = "32",
+    hidden: Annotated[str, typer.Option(metavar="H,…", help="Hidden sizes, and I.")] = "64,256",
+    steps: Annotated[int, typer.Option(min=1, metavar="T", help="Steps.")] = 100,
+    threads: ThreadsOption = "",
+    mode: ModeOption = "forward,both",
+    ragged: RaggedOption = False,
+    bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Both ways.")] = False,
+    peers: PeersOption = "torch,eager",
+    rounds: RoundsOption = 7,
+    dtype: Annotated[DtypeName, typer.Option(help="Precision.")] = DtypeName.f32,
+    backend: Annotated[Backend, typer.Option(help="Our back end.")] = Backend.auto,
+    compile_limit: LimitOption = 180.0,
+    json_file: JsonFile = None,
+    markdown_file: MarkdownFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Measure cells beside torch.nn, a loop in Python, torch.compile and JAX, in one run.
+
+    Ctrl-C ends the run with what was measured so far.
+
+    \b
+    Examples:
+      cellwise bench
+      cellwise bench lstm --batch 1,16,32,64 --hidden 64,128,256,512 --threads 1,2 --ragged
+      cellwise bench mycell.txt --hidden 128 --peers eager,compiled,jax,lstm --json mine.json
+    """  # noqa: D301 - \b keeps the lines of the example apart in the help
+    sizes = (_list("--batch", batch, _count), _list("--hidden", hidden, _count))
+    modes, beside = _list("--mode", mode, _mode), _list("--peers", peers, _peer, empty=True)
+    named = tuple(_cell(name) for name in _names(cells or [], all_=all_))
+    numbers = _list("--threads", threads, _count) if threads else (_torch_threads(),)
+    from cellwise.bench.grid import Grid, Manner
+
+    like = _like(steps, dtype, backend, bidirectional=bidirectional)
+    raggedness = (False, True) if ragged else (False,)
+    grid = Grid(named, *sizes, numbers, modes, raggedness, like)
+    found: list[Measured] = []
+    try:
+        _measure_all(grid, Manner(beside, rounds, compile_limit), found, quiet=quiet)
+    finally:
+        _give_out(found, json_file, markdown_file)
+
+
+def _like(steps: int, dtype: DtypeName, backend: Backend, *, bidirectional: bool) -> Workload:
+    from cellwise.bench.workload import Workload
+
+    return Workload(
+        "",
+        n_steps=steps,
+        bidirectional=bidirectional,
+        precision=dtype.value,
+        backend=backend.value,
+    )
+
+
+def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bool) -> None:
+    """Measure every workload; `found` grows, so that what is done outlives an interruption."""
+    from cellwise.bench.grid import measure
+    from cellwise.bench.tables import described
+    from cellwise.training.progress import make_reporter
+
+    reporter = make_reporter(quiet=quiet)
+    workloads = list(grid.workloads())
+    reporter.begin("measuring", len(workloads))
+    try:
+        for workload in workloads:
+            reporter.advance(0, described(workload))
+            try:
+                found.append(measure(workload, manner))
+            except BackendError as error:
+                reporter.note(f"{described(workload)}: left out: {error}")
+            reporter.advance(1)
+    finally:
+        reporter.end()
+
+
+def _give_out(found: list[Measured], json_file: Path | None, markdown_file: Path | None) -> None:
+    if not found:
+        return
+    from cellwise.bench.machine import this_machine
+    from cellwise.bench.tables import as_json, markdown
+
+    machine = this_machine()
+    text = markdown(machine, found)
+    print(text, end="")
+    if markdown_file is not None:
+        markdown_file.write_text(text, encoding="utf-8")
+    if json_file is not None:
+        json_file.write_text(as_json(machine, found) + "\n", encoding="utf-8")
+
+
+def _names(given: list[str], *, all_: bool) -> list[str]:
+    from cellwise import cells as zoo
+
+    if all_ and given:
+        raise ConfigError("--all is every cell of the zoo: name none besides")
+    return list(zoo.names()) if all_ else given or list(_DEFAULT_CELLS)
+
+
+def _cell(name: str) -> tuple[str, str]:
+    """The name of a cell and, if it is none of the zoo, its equations."""
+    from cellwise import cells as zoo
+    from cellwise.apps.zoo import find_cell
+
+    if name in zoo.names():
+        return name, ""
+    cell, _ = find_cell(name)
+    return cell.name, str(cell)
+
+
+def _list(
+    option: str, text: str, read: Callable[[str, str], Value], *, empty: bool = False
+) -> tuple[Value, ...]:
+    """The values of an option that takes several, separated by commas."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts and not empty:
+        raise ConfigError(f"{option} names nothing")
+    return tuple(dict.fromkeys(read(option, part) for part in parts))
+
+
+def _count(option: str, text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"{option}: '{text}' is no whole number of at least 1")
+    return int(text)
+
+
+def _mode(option: str, text: str) -> Mode:
+    if text not in _MODES:
+        raise ConfigError(f"{option}: '{text}' is neither forward nor both")
+    return _MODES[text]
+
+
+def _peer(option: str, text: str) -> str:
+    from cellwise.bench.grid import PEERS
+
+    if text not in PEERS:
+        hint = nearest(text, PEERS) or f"Known are {', '.join(PEERS)}."
+        raise ConfigError(f"{option}: nobody is called '{text}'. {hint}")
+    return text
+
+
+def _torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

@@ -1,0 +1,1 @@
+"""Benchmarks: our layers and their peers, measured side by side in one run."""

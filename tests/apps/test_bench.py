@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cellwise.bench import grid
+from cellwise.bench.grid import measure
+from cellwise.errors import BackendError
+from tests.apps.test_cli import invoke
+
+TINY = "--batch 2 --hidden 3 --steps 4 --rounds 1 --threads 1 --backend reference -q".split()
+
+
+def test_help_has_examples():
+    text = invoke("bench", "--help").output
+    assert "Examples" in text
+    assert "  cellwise bench lstm" in text
+
+
+def test_cells_are_measured_beside_their_peers(tmp_path):
+    files = ["--json", tmp_path / "found.json", "--markdown", tmp_path / "found.md"]
+    text = invoke("bench", "elman", "lem", *TINY, *files).stdout
+    assert "nn.RNN" in text
+    assert "left out: torch.nn has no such cell" in text
+    assert (tmp_path / "found.md").read_text() == text
+    found = json.loads((tmp_path / "found.json").read_text())
+    sorts = [(one["workload"]["cell"], one["workload"]["mode"]) for one in found["measured"]]
+    assert sorts == [(c, m) for c in ("elman", "lem") for m in ("forward", "both")]
+
+
+def test_ragged_batches_stand_beside_the_padded_ones():
+    text = invoke("bench", "elman", *TINY, "--ragged", "--mode", "both", "--peers", "").stdout
+    assert text.count("| elman, forward+backward") == 2
+    assert "× fill × this" in text
+
+
+def test_a_file_of_equations_is_measured(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("h[t] = tanh(U @ x[t] + a * h[t-1])\n")
+    text = invoke("bench", path, *TINY, "--peers", "eager", "--mode", "forward").stdout
+    assert "| mine, forward, B=2 H=3 T=4, 1 thread" in text
+    assert "eager torch loop" in text
+
+
+def test_all_is_the_whole_zoo(monkeypatch):
+    from cellwise import cells
+
+    seen: list[str] = []
+
+    def fake(workload, manner):
+        seen.append(workload.cell)
+        raise BackendError("not now")
+
+    monkeypatch.setattr(grid, "measure", fake)
+    invoke("bench", "--all", *TINY, "--mode", "both")
+    assert tuple(seen) == cells.names()
+    assert "name none besides" in invoke("bench", "gru", "--all", status=2).stderr
+
+
+def test_ctrl_c_ends_with_what_was_measured(monkeypatch, tmp_path):
+    left = [1]
+
+    def until_stopped(workload, manner):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return measure(workload, manner)
+
+    monkeypatch.setattr(grid, "measure", until_stopped)
+    options = [*TINY, "--peers", "", "--json", tmp_path / "found.json"]
+    result = invoke("bench", "elman", "gru", *options, status=130)
+    assert "| elman, forward," in result.stdout
+    assert "gru" not in result.stdout
+    assert "stopped by Ctrl-C" in result.stderr
+    assert len(json.loads((tmp_path / "found.json").read_text())["measured"]) == 1
+
+
+def test_a_cell_that_cannot_be_served_is_said_and_left_out(monkeypatch):
+    def refused(workload, manner):
+        raise BackendError("no kernel")
+
+    monkeypatch.setattr(grid, "measure", refused)
+    result = invoke("bench", "elman", *TINY[:-1], "--mode", "both")
+    assert "elman, forward+backward, B=2 H=3 T=4, 1 thread: left out: no kernel" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--batch", "two"], "--batch: 'two' is no whole number of at least 1"),
+        (["--hidden", "0"], "--hidden: '0' is no whole number of at least 1"),
+        (["--hidden", ","], "--hidden names nothing"),
+        (["--mode", "back"], "--mode: 'back' is neither forward nor both"),
+        (["--peers", "torhc"], "--peers: nobody is called 'torhc'. Did you mean 'torch'?"),
+        (["nope"], "there is no cell and no file called 'nope'"),
+    ],
+)
+def test_what_is_not_accepted_is_said(options, message):
+    assert message in invoke("bench", *options, status=2).stderr
