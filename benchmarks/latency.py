@@ -43,7 +43,7 @@ def our_stepper(workload: Workload) -> Steps | None:
     layer: Any = workload.layer()
     if not hasattr(layer, "stepper"):
         return None
-    return Steps(layer.stepper(), torch.zeros(1, workload.hidden_size, dtype=workload.dtype))
+    return Steps(layer.stepper(1), torch.zeros(1, workload.hidden_size, dtype=workload.dtype))
 
 
 def torch_stepper(workload: Workload) -> Steps | None:

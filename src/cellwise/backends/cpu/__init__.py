@@ -52,12 +52,25 @@ class Cpu:
         from cellwise.backends.cpu.target import chosen
 
         like = next(iter([*feed.rows.values(), *feed.edges.values()]))
-        reason = self.refuses(bound, like)
+        reason = self.refuses(bound, like) or _mixed(feed, like)
         if reason:
             raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
         precision = "f32" if like.dtype == torch.float32 else "f64"
         code = compiled(bound, direction, tuple(keep), precision, chosen())
         return Sweep(code, feed, schedule, torch.get_num_threads()).run()
+
+
+def _mixed(feed: Feed, like: Tensor) -> str:
+    """Which array differs in type or place from another, or an empty text."""
+    for arrays in (feed.parameters, feed.edges, feed.rows):
+        for key, tensor in arrays.items():
+            if tensor.dtype != like.dtype or tensor.device != like.device:
+                name = key if isinstance(key, str) else key[0]
+                return (
+                    f"'{name}' is {tensor.dtype} on {tensor.device}, but other arrays are "
+                    f"{like.dtype} on {like.device}"
+                )
+    return ""
 
 
 @lru_cache(maxsize=1)

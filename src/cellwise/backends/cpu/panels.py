@@ -8,7 +8,7 @@ computes some units twice rather than reading beyond the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cellwise.graph.node import Node
@@ -108,8 +108,15 @@ def slots_in_order(stage: Stage) -> list[tuple[Node, int]]:
     return [slot for slots in by_operand.values() for slot in slots]
 
 
-def operands(stage: Stage, lanes: int, elements: Elements) -> tuple[Operand, ...]:
-    """The operands of a stage with their panels, in the order of `slots_in_order`."""
+def operands(stage: Stage, lanes: int, most: int, elements: Elements) -> tuple[Operand, ...]:
+    """The operands of a stage with their panels, in the order of `slots_in_order`.
+
+    Args:
+        stage: the stage.
+        lanes: units a vector.
+        most: how many vectors a pass over an operand had best compute: 2 or 4.
+        elements: the sizes.
+    """
     found: list[Operand] = []
     groups: dict[Node, list[tuple[Node, int]]] = {}
     for node, start in slots_in_order(stage):
@@ -118,25 +125,28 @@ def operands(stage: Stage, lanes: int, elements: Elements) -> tuple[Operand, ...
     first = 0
     for node, slots in groups.items():
         length = elements.size(node)
-        runs = tuple(_runs(stage.size, lanes, len(slots), length, wide=wide))
+        cuts = _cut(stage.size, lanes, most if wide else 1)
+        runs = tuple(_runs(cuts, (lanes, len(slots), length), most))
         items = sum(len(r.offsets) * r.width * len(slots) * length for r in runs)
         found.append(Operand(node, length, tuple(slots), first, runs, items))
         first += len(slots)
     return tuple(found)
 
 
-def _runs(size: int, lanes: int, n_slots: int, length: int, *, wide: bool) -> Iterator[Run]:
+def _runs(
+    cuts: Iterable[tuple[tuple[int, ...], int]], sizes: tuple[int, int, int], most: int
+) -> Iterator[Run]:
+    lanes, n_slots, length = sizes
     base = 0
-    for offsets, width in _cut(size, lanes, wide=wide):
-        vectors = width // lanes
-        chunks = (vectors,) if n_slots == 1 else _chunks(n_slots)
+    for offsets, width in cuts:
+        chunks = (width // lanes,) if n_slots == 1 else _chunks(n_slots, most)
         yield Run(offsets, width, chunks, base)
         base += len(offsets) * width * n_slots * length
 
 
-def _cut(size: int, lanes: int, *, wide: bool) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The panels' offsets and widths: two vectors wide if there is one product only."""
-    width = 2 * lanes if wide and size >= 2 * lanes else lanes
+def _cut(size: int, lanes: int, most: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The panels' offsets and widths: up to `most` vectors wide, and a narrow one for the rest."""
+    width = max(lanes, min(most * lanes, lanes << (size // lanes).bit_length() - 1))
     whole, rest = divmod(size, width)
     offsets = [at * width for at in range(whole)]
     if lanes < rest < width:
@@ -148,10 +158,13 @@ def _cut(size: int, lanes: int, *, wide: bool) -> Iterator[tuple[tuple[int, ...]
         yield (size - lanes,), lanes
 
 
-def _chunks(n_slots: int) -> tuple[int, ...]:
-    """Passes over the operand that compute two vectors of products each, or three."""
-    threes = n_slots % 2
-    return (3,) * threes + (2,) * ((n_slots - 3 * threes) // 2)
+def _chunks(n_slots: int, most: int) -> tuple[int, ...]:
+    """Passes over the operand that compute `most` vectors of products each, or three."""
+    if n_slots <= most:
+        return (n_slots,)
+    passes = n_slots // 2 if most == 2 else -(-n_slots // most)
+    small, larger = divmod(n_slots, passes)
+    return (small + 1,) * larger + (small,) * (passes - larger)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Form:
 
 
 _MOST_ROWS = {
-    "wide": {1: 8, 2: 12, 3: 8, 4: 6},
+    "wide": {1: 8, 2: 8, 3: 8, 4: 6},
     "fused": {1: 8, 2: 6, 3: 4, 4: 3},
     "plain": {1: 8, 2: 5, 3: 3, 4: 2},
 }
@@ -53,6 +53,11 @@ def _class(target: Target) -> str:
 def block_sizes(target: Target, n_vectors: int) -> tuple[int, ...]:
     """The numbers of rows that `product_{n_vectors}_{rows}` exists for, the largest first."""
     return tuple(range(_MOST_ROWS[_class(target)][n_vectors], 0, -1))
+
+
+def most_vectors(target: Target) -> int:
+    """How many vectors of products a pass over an operand had best compute at once."""
+    return 4 if _class(target) == "wide" else 2
 
 
 def streams(target: Target, n_vectors: int, n_rows: int) -> int:

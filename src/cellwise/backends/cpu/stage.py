@@ -17,7 +17,7 @@ from cellwise.backends.cpu.elementwise import VOID, StagePlaces, fixed_nodes
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
 from cellwise.backends.cpu.layout import Frame, Layout, Place
 from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of, operands
-from cellwise.backends.cpu.products import block_sizes, streams
+from cellwise.backends.cpu.products import block_sizes, most_vectors, streams
 from cellwise.backends.cpu.target import BYTES, Precision, Target
 from cellwise.passes.stages import Stage
 
@@ -78,7 +78,7 @@ def stage_kernels(layout: Layout, target: Target, precision: Precision) -> list[
             StageKernel(
                 stage,
                 lanes,
-                operands(stage, lanes, layout.elements),
+                operands(stage, lanes, most_vectors(target), layout.elements),
                 StagePlaces(stage, layout),
                 BYTES[precision],
             )
