@@ -4,6 +4,8 @@ The blocks of a document share their names and one empty folder, from top to bot
 who follows it. In a console block, lines after `$ ` and `> ` are run by bash and must succeed; what
 stands below them, if anything does, has to be what they print (`...` stands for any text). A block
 of the language `cell` has to be a cell, and lies in the folder as mycell.txt.
+
+All tests of a run share a disk cache of compiled code that nobody else uses.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: a thread a test process
+
+CACHE = pytest.StashKey[TemporaryDirectory[str]]()
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -35,6 +40,19 @@ QUICKLY = (
     "--set model.embedding_size=4 --set training.batch_size=2"
 )
 """What makes minutes of `cellwise train pronounce` a matter of a second, in a test."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a cache of its own; the processes of pytest-xdist inherit it."""
+    if not hasattr(config, "workerinput"):
+        config.stash[CACHE] = TemporaryDirectory(prefix="cellwise-cache-")
+        os.environ["CELLWISE_CACHE"] = config.stash[CACHE].name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the cache."""
+    if CACHE in config.stash:
+        config.stash[CACHE].cleanup()
 
 
 def run_console(example: Example) -> str | None:

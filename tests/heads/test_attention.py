@@ -18,7 +18,7 @@ def made(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_are_shares_of_what_is_not_padding(kind):
     attention, values, queries, lengths = made(kind)
-    weights = attention.weights(queries, attention.remember(values, lengths))
+    weights = attention.weights(queries.transpose(0, 1), attention.remember(values, lengths))
     assert weights.shape == (3, 2, 5)
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]), **EXACT)
     assert (weights[1, :, 1:] == 0).all()
@@ -32,6 +32,18 @@ def test_padding_does_not_matter(kind):
     values[1:, 1], values[3:, 2] = 1e3, -1e3
     again = attention(queries, attention.remember(values, lengths))
     torch.testing.assert_close(found, again, **EXACT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients(kind):
+    attention, values, queries, lengths = made(kind)
+
+    def run(queries, values):
+        return attention(queries, attention.remember(values, lengths))
+
+    inputs = (queries.requires_grad_(), values.requires_grad_())
+    assert torch.autograd.gradcheck(run, inputs)
+    assert torch.autograd.gradgradcheck(run, inputs)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,12 +66,31 @@ def test_scores_follow_their_formulas():
             features = torch.tanh(attention.query(q) + v @ attention.key.weight.T)
             scores = features @ attention.score.weight[0]
         expected = torch.softmax(scores, dim=0)
-        torch.testing.assert_close(attention.weights(queries, memory)[2, 1], expected, **EXACT)
+        found = attention.weights(queries.transpose(0, 1), memory)[2, 1]
+        torch.testing.assert_close(found, expected, **EXACT)
 
 
-def test_a_repeated_memory_serves_a_beam():
-    attention, values, queries, lengths = made("additive")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hypotheses_of_a_beam_share_a_memory(kind):
+    attention, values, _, lengths = made(kind)
     memory = attention.remember(values, lengths)
-    wide = attention(queries.repeat_interleave(2, dim=1), memory.repeat(2))
-    narrow = attention(queries, memory)
-    torch.testing.assert_close(wide, narrow.repeat_interleave(2, dim=1), **EXACT)
+    wide = torch.randn(2, 3 * 4, 4, dtype=torch.float64)
+    together = attention(wide, memory)
+    for k in range(4):
+        alone = attention(wide[:, k::4], memory)
+        torch.testing.assert_close(together[:, k::4], alone, **EXACT)
+
+
+def test_a_memory_of_some_rows_answers_as_the_whole():
+    attention, values, queries, lengths = made("multiplicative")
+    memory, rows = attention.remember(values, lengths), torch.tensor([2, 0])
+    found = attention(queries[:, rows], memory.of(rows))
+    torch.testing.assert_close(found, attention(queries, memory)[:, rows], **EXACT)
+
+
+def test_other_values_than_what_the_keys_are_made_of():
+    attention, values, queries, lengths = made("multiplicative")
+    matrix = torch.randn(7, 6, dtype=torch.float64)
+    found = attention(queries, attention.remember(values, lengths, values=values @ matrix.T))
+    expected = attention(queries, attention.remember(values, lengths)) @ matrix.T
+    torch.testing.assert_close(found, expected, **EXACT)

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -17,12 +18,23 @@ def table_step(table):
     states of its hypotheses is found out. `table`: `[rows, steps, last but one, last, symbol]`.
     """
 
-    def step(last, state):
+    return TableStep(table, torch.arange(len(table)))
+
+
+@dataclass(frozen=True)
+class TableStep:
+    table: torch.Tensor
+    sources: torch.Tensor
+
+    def __call__(self, last, state):
         rows, at, before = state[0][0].long().unbind(-1)
-        log_p = table[rows, at.clamp(max=table.shape[1] - 1), before, last]
+        width = len(rows) // len(self.sources)
+        assert torch.equal(rows, self.sources.repeat_interleave(width))
+        log_p = self.table[rows, at.clamp(max=self.table.shape[1] - 1), before, last]
         return log_p, (torch.stack([rows, at + 1, last], dim=-1)[None].double(),)
 
-    return step
+    def of(self, rows):
+        return TableStep(self.table, self.sources[rows])
 
 
 def start_state(rows):
@@ -99,10 +111,34 @@ def test_a_row_does_not_depend_on_the_others():
         rules = Rules(START, END, beam_size=size)
         together = search(table_step(table), start_state(range(6)), limits, rules)
         apart = [
-            search(table_step(table), start_state([row]), limits[row : row + 1], rules)[0]
+            search(table_step(table).of([row]), start_state([row]), limits[row : row + 1], rules)[0]
             for row in range(6)
         ]
         assert together == apart
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A step that notes how many rows it was asked for."""
+
+    inner: TableStep
+    counts: list[int]
+
+    def __call__(self, last, state):
+        self.counts.append(len(last))
+        return self.inner(last, state)
+
+    def of(self, rows):
+        return Counted(self.inner.of(rows), self.counts)
+
+
+def test_rows_that_are_over_are_left_out():
+    counts: list[int] = []
+    step = Counted(table_step(random_table(3)), counts)
+    rules = Rules(START, END, beam_size=2)
+    found = search(step, start_state([0, 1, 2]), torch.tensor([0, 5, 5]), rules)
+    assert found[0].symbols == []
+    assert counts[:2] == [6, 4]
 
 
 def test_a_limit_is_kept_by_what_never_ends():

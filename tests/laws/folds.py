@@ -5,7 +5,9 @@ Each function states one law of a case and fails where it does not hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -23,11 +25,23 @@ from tests.tolerances import TOLERANCE
 EXACT, GRAD = (TOLERANCE[torch.float64][name] for name in ("exact", "grad"))
 Folded = Callable[..., tuple[Tensor, ...]]
 
+_backend = ContextVar("backend", default="reference")
+
+
+@contextmanager
+def served_by(backend: str) -> Iterator[None]:
+    """Meanwhile, all laws are those of this back end."""
+    token = _backend.set(backend)
+    try:
+        yield
+    finally:
+        _backend.reset(token)
+
 
 def folded(case: Case) -> tuple[Folded, list[Tensor]]:
     """The fold of a case as a function of tensors, and its tensors."""
     compiled = compile_system(case.folded, verify=True)
-    key = bind(compiled, case.sizes, dict(case.system.constants), "reference")
+    key = bind(compiled, case.sizes, dict(case.system.constants), _backend.get())
     arrays = case.tensors(compiled.forward.system.parameters)
     level_sizes = case.level_sizes
 

@@ -42,6 +42,28 @@ def test_padding_and_batch_mates_do_not_matter():
         torch.testing.assert_close(together[:, row, None], alone, **EXACT)
 
 
+def test_symbols_beyond_their_lengths_change_nothing():
+    model = model_of()
+    source, lengths = torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4])
+    symbols, counts = torch.randint(4, 9, (4, 3)), torch.tensor([1, 4, 2])
+    whole = model(source, lengths, symbols)
+    cut = model(source, lengths, symbols, counts)
+    for row, count in enumerate(counts.tolist()):
+        torch.testing.assert_close(cut[:count, row], whole[:count, row], **EXACT)
+
+
+def test_the_context_is_joined_as_luong_writes_it():
+    model = model_of()
+    source, lengths = torch.randint(4, 7, (5, 3)), torch.tensor([5, 2, 4])
+    symbols = torch.randint(4, 9, (4, 3))
+    reading = model.encode(source, lengths)
+    outputs, _ = model.decoder(model.target(symbols), reading.state)
+    seen, _ = model.encoder(model.source(source), lengths=lengths)
+    context = model.attention(outputs, model.attention.remember(seen, lengths))
+    joined = torch.tanh(model.join(torch.cat([context, outputs], dim=-1)))
+    torch.testing.assert_close(model(source, lengths, symbols), model.head(joined), **EXACT)
+
+
 def test_special_symbols_are_never_written():
     model = model_of()
     reading = model.encode(torch.randint(4, 7, (3, 2)), torch.tensor([3, 3]))
@@ -82,6 +104,6 @@ def test_the_output_need_not_be_a_state(cell, beam_size):
     assert model(source, lengths, torch.randint(4, 9, (4, 3))).shape == (4, 3, 9)
     reading = model.encode(source, lengths)
     assert [part.shape[-1] for part in reading.state] == ([] if cell == STATELESS else [4])
-    step = model.stepper(reading.memory.repeat(beam_size))
-    found = search(step, reading.state, lengths, Rules(START, END, beam_size))
+    rules = Rules(START, END, beam_size)
+    found = search(model.stepper(reading.memory), reading.state, lengths, rules)
     assert all(len(f.symbols) <= n for f, n in zip(found, lengths.tolist(), strict=True))

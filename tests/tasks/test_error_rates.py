@@ -52,6 +52,15 @@ def test_bleu_is_full_for_the_references_and_takes_the_best_of_them():
     assert bleu(found, references) == pytest.approx(100)
 
 
+def test_bleu_takes_any_number_of_references_a_source():
+    found = [tuple("abcdefg"), tuple("fghijkl"), tuple("mnopqrs")]
+    references: list[list[tuple[str, ...]]]
+    references = [[tuple("abxdefg")], [tuple("fghxx"), tuple("xghijkx"), tuple("hijk")], [("m",)]]
+    repeated = [[rights[i % len(rights)] for i in range(3)] for rights in references]
+    assert bleu(found, references) == bleu(found, repeated)
+    assert 0 < bleu(found, references) < 100
+
+
 def test_bleu_known_by_hand():
     # 5 of 6, 3 of 5, 1 of 4 n-grams and none of three fourgrams (smoothed: half of one).
     score = bleu([tuple("abcxef")], [[tuple("abcdef")]])

@@ -142,9 +142,21 @@ def test_a_batch_holds_both_sides_time_first(tmp_path):
     assert batch.lengths.tolist() == [2, 1]
     assert batch.before.tolist() == [[2, 2], [4, 4], [5, 0]]
     assert batch.after.tolist() == [[4, 4], [5, 3], [3, 0]]
+    assert batch.target_lengths.tolist() == [3, 2]
     assert batch.n_units == 5
     moved = batch.to(torch.device("meta"))
     assert moved.after.device.type == "meta"
+
+
+def test_what_stands_in_the_padding_does_not_change_the_loss(tmp_path):
+    path = file_of(tmp_path, ["ab\tx y", "a\tx"])
+    task = task_of({"train": str(path), "dev": str(path)})
+    train = task.read("train")
+    task.fit(train)
+    model, batch = task.build(), task.collate(train)
+    loss, n_units = task.loss(model, batch)
+    batch.source[1, 1], batch.before[2, 1] = 4, 5
+    assert task.loss(model, batch) == (loss, n_units)
 
 
 def test_units_are_words_or_characters(tmp_path):

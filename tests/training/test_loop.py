@@ -211,10 +211,7 @@ def test_a_nan_before_the_first_checkpoint_says_that_there_is_none(tmp_path):
 
 
 def test_an_infinite_gradient_stops_before_the_weights_take_it(tmp_path, monkeypatch):
-    def explode(parameters, _limit):
-        return torch.tensor(torch.inf)
-
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", explode)
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda _: torch.tensor(torch.inf))
     with pytest.raises(DivergedError, match="the gradient became inf at step 1"):
         run.train(configure(tmp_path), tmp_path / "run")
 
@@ -264,14 +261,14 @@ def test_missing_data_leaves_no_folder(tmp_path):
 
 def test_the_gradient_is_of_the_mean_loss_per_unit(tmp_path, monkeypatch):
     norms = []
-    original = torch.nn.utils.clip_grad_norm_
+    original = torch.nn.utils.get_total_norm
 
-    def record(parameters, limit):
-        norm = original(parameters, limit)
+    def record(gradients):
+        norm = original(gradients)
         norms.append(float(norm))
         return norm
 
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", record)
+    monkeypatch.setattr(torch.nn.utils, "get_total_norm", record)
     config = configure(tmp_path, "training.epochs=1", "training.batch_size=64", "model.dropout=0")
     run.train(config, tmp_path / "run")
     task = config.make_task()
@@ -284,6 +281,25 @@ def test_the_gradient_is_of_the_mean_loss_per_unit(tmp_path, monkeypatch):
     torch.testing.assert_close(
         torch.tensor(norms[0]), expected.detach(), **TOLERANCE[torch.float32]["exact"]
     )
+
+
+@pytest.mark.parametrize("limit", [0.0, 1e-3, 1e3])
+def test_only_a_gradient_longer_than_the_limit_is_shortened(tmp_path, monkeypatch, limit):
+    norms: list[tuple[float, float]] = []
+
+    def record(self, rate):
+        gradients = [p.grad for p in self.model.parameters()]
+        before = float(torch.nn.utils.get_total_norm(gradients))
+        original(self, rate)
+        norms.append((before, float(torch.nn.utils.get_total_norm(gradients))))
+
+    original = Loop._clip
+    monkeypatch.setattr(Loop, "_clip", record)
+    settings = ["training.epochs=1", f"training.clip_norm={limit}"]
+    run.train(configure(tmp_path, *settings), tmp_path / "run")
+    before, after = torch.tensor(norms).unbind(-1)
+    expected = before.clamp(max=limit) if limit else before
+    torch.testing.assert_close(after, expected, **TOLERANCE[torch.float32]["exact"])
 
 
 def test_a_second_ctrl_c_breaks_off_unless_it_comes_at_once(monkeypatch):

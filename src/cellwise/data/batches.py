@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, zip_longest
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,9 +53,9 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
     Returns:
         int64 `[T, B]`, where T is the length of the longest row; shorter rows end in `filler`.
     """
-    length = max((len(row) for row in rows), default=0)
-    padded = [[*row, *[filler] * (length - len(row))] for row in rows]
-    return torch.tensor(padded, dtype=torch.int64).reshape(len(rows), length).T.contiguous()
+    steps = list(zip_longest(*rows, fillvalue=filler))
+    numbers = np.fromiter(chain.from_iterable(steps), np.int64, len(steps) * len(rows))
+    return torch.from_numpy(numbers.reshape(len(steps), len(rows)))
 
 
 def lengths_of(rows: Sequence[Sequence[int]]) -> Tensor:

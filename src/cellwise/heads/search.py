@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,10 +12,22 @@ from torch import Tensor
 State = tuple[Tensor, ...]
 """What a decoder carries from step to step; each `[layers, rows, ·]`."""
 
-Step = Callable[[Tensor, State], tuple[Tensor, State]]
-"""From the last symbols, int64 `[rows]`, and a state to log probabilities `[rows, V]` and the next
-state.
-"""
+DROPPED_SHARE = 1 / 8
+"""Rows of a beam search that are over are left out as soon as they are so many of all."""
+
+
+class Step(Protocol):
+    """A decoder as a search sees it."""
+
+    def __call__(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step on.
+
+        From the last symbols, int64 `[rows]`, and a state to log probabilities `[rows, V]` and the
+        next state.
+        """
+
+    def of(self, rows: Tensor) -> Step:
+        """The same decoder for some of its rows only, int64 `[n]`; those of a beam are one."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,22 @@ def greedy(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found
 
 @dataclass(frozen=True)
 class _Beam:
-    """Hypotheses: symbols `[N, K, t]`; scores, lengths (end included) and done `[N, K]`."""
+    """The hypotheses of the rows that the search still goes on with.
 
+    Which rows they are, and their limits: `[N]`. Symbols `[N, K, t]`; scores, lengths (end
+    included) and done `[N, K]`.
+    """
+
+    rows: Tensor
+    limits: Tensor
     symbols: Tensor
     scores: Tensor
     lengths: Tensor
     done: Tensor
+
+    def of(self, kept: Tensor) -> _Beam:
+        """The same for some of the rows."""
+        return _Beam(*(getattr(self, field.name)[kept] for field in fields(self)))
 
     def best(self, rules: Rules) -> tuple[Tensor, Tensor]:
         """The symbols `[N, t]` and scores `[N]` of each row's best hypothesis."""
@@ -100,36 +122,37 @@ class _Beam:
 
 def beam(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found]:
     """The best of `beam_size` hypotheses kept at every step; finished ones stay and compete."""
-    if len(limits) == 0:
-        return []
     width = rules.beam_size
     state = tuple(part.repeat_interleave(width, dim=1) for part in state)
-    last = limits.new_full((len(limits) * width,), rules.start)
-    hypotheses: _Beam | None = None
-    while hypotheses is None or not hypotheses.done.all():
-        log_p, state = step(last, state)
-        if hypotheses is None:
-            hypotheses = _first(limits, width, log_p)
-        at_limit = (limits <= hypotheses.symbols.shape[2]).repeat_interleave(width)
-        log_p = _end_at_limit(log_p, at_limit, rules.end)
+    hypotheses = _first(limits, width, rules)
+    found: dict[int, Found] = {}
+    while len(hypotheses.rows):
+        log_p, state = step(hypotheses.symbols[:, :, -1].flatten(), state)
         hypotheses, parents = _advance(hypotheses, log_p.unflatten(0, (-1, width)), rules)
-        state = tuple(part.index_select(1, parents) for part in state)
-        last = hypotheses.symbols[:, :, -1].flatten()
-    symbols, scores = hypotheses.best(rules)
-    return _found(symbols, scores, rules.end)
+        over = hypotheses.done.all(dim=1)
+        if int(over.sum()) >= DROPPED_SHARE * len(over):
+            found |= _answers(hypotheses.of(over), rules)
+            kept = (~over).nonzero().flatten()
+            hypotheses, step, parents = hypotheses.of(kept), step.of(kept), parents[kept]
+        state = tuple(part.index_select(1, parents.flatten()) for part in state)
+    return [found[row] for row in range(len(limits))]
 
 
-def _first(limits: Tensor, width: int, log_p: Tensor) -> _Beam:
-    """One empty hypothesis a row; the others of its beam are impossible."""
-    scores = log_p.new_full((len(limits), width), -torch.inf)
+def _first(limits: Tensor, width: int, rules: Rules) -> _Beam:
+    """One hypothesis a row, nothing but the start; the others of its beam are impossible."""
+    scores = torch.full((len(limits), width), -torch.inf, device=limits.device)
     scores[:, 0] = 0.0
     nothing = limits.new_zeros((len(limits), width))
-    return _Beam(limits.new_zeros((len(limits), width, 0)), scores, nothing, nothing.bool())
+    start = torch.full_like(nothing, rules.start)[..., None]
+    rows = torch.arange(len(limits), device=limits.device)
+    return _Beam(rows, limits, start, scores, nothing, nothing.bool())
 
 
 def _advance(old: _Beam, log_p: Tensor, rules: Rules) -> tuple[_Beam, Tensor]:
-    """The best continuations, and for each the row of the state that it continues."""
+    """The best continuations, and for each, `[N, K]`, the row of the state that it continues."""
     n_rows, width, n_symbols = log_p.shape
+    at_limit = old.limits < old.symbols.shape[2]
+    log_p = _end_at_limit(log_p, at_limit[:, None], rules.end)
     frozen = torch.full_like(log_p[0, 0], -torch.inf)
     frozen[rules.end] = 0.0  # a finished hypothesis goes on as it is, and in no other way
     scores = old.scores[..., None] + torch.where(old.done[..., None], frozen, log_p)
@@ -140,18 +163,27 @@ def _advance(old: _Beam, log_p: Tensor, rules: Rules) -> tuple[_Beam, Tensor]:
     rows = torch.arange(n_rows, device=log_p.device)[:, None]
     kept = scores.flatten(1).gather(1, chosen)
     new = _Beam(
+        old.rows,
+        old.limits,
         torch.cat([old.symbols[rows, parent], symbol[..., None]], dim=2),
         kept,
         lengths[rows, parent],
         old.done[rows, parent] | (symbol == rules.end) | ~kept.isfinite(),
     )
-    return new, (rows * width + parent).flatten()
+    return new, rows * width + parent
+
+
+def _answers(over: _Beam, rules: Rules) -> dict[int, Found]:
+    """What the search found for rows that are over, by their numbers."""
+    symbols, scores = over.best(rules)
+    found = _found(symbols[:, 1:], scores, rules.end)
+    return dict(zip(over.rows.tolist(), found, strict=True))
 
 
 def _end_at_limit(log_p: Tensor, at_limit: Tensor, end: int) -> Tensor:
-    """The same log probabilities, but rows at their limit can only end."""
+    """The same log probabilities `[..., V]`, but rows at their limit, `[...]`, can only end."""
     is_end = torch.arange(log_p.shape[-1], device=log_p.device) == end
-    return log_p.masked_fill(at_limit[:, None] & ~is_end, -torch.inf)
+    return log_p.masked_fill(at_limit[..., None] & ~is_end, -torch.inf)
 
 
 def _found(symbols: Tensor, scores: Tensor, end: int) -> list[Found]:

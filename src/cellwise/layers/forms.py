@@ -137,13 +137,24 @@ def _take_padded(
     elif batch_first:
         x = x.transpose(0, 1)
     n_steps, n_sequences = x.shape[0], x.shape[1]
-    if lengths is None:
-        levels = even_levels(n_steps, n_sequences, torch.device("cpu"))
-    else:
+    if lengths is not None:
         lengths = checked_lengths(torch.as_tensor(lengths).to(x.device), n_steps, n_sequences)
-        levels = ragged_levels(lengths, n_steps * n_sequences, n_steps)
-    rows = rows_of_padded(x, levels)
-    return Padded(rows, levels, lengths, n_steps, batch_first, unbatched)
+    levels = _levels(lengths, n_steps, n_sequences)
+    return Padded(rows_of_padded(x, levels), levels, lengths, n_steps, batch_first, unbatched)
+
+
+def _levels(lengths: Tensor | None, n_steps: int, n_sequences: int) -> Levels:
+    """The levels of a padded batch, with no room for padding unless the call is being traced.
+
+    A trace serves other lengths too, so it has room for any.
+    """
+    room = n_steps * n_sequences
+    if lengths is not None:
+        traced = torch.compiler.is_compiling()
+        n_rows = room if traced else int(lengths.sum())
+        if traced or n_rows < room:
+            return ragged_levels(lengths, n_rows, n_steps)
+    return even_levels(n_steps, n_sequences, torch.device("cpu"))
 
 
 def _no_lengths(lengths: Tensor | None, what: str) -> None:

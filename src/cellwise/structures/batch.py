@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellwise.errors import StructureError
 
@@ -50,25 +50,32 @@ class Levels:
         self.live = rows < self.sizes.sum()
         self.place = torch.where(self.live, rows - self.offsets[self.level], 0)
         self.rank = None if self.order is None else torch.argsort(self.order)
+        self._mirror: Tensor | None = None
 
     def sorted(self, edges: Tensor) -> Tensor:
         """States [B, ·] from the sequences' own order into that of the places."""
-        return edges if self.order is None else edges[self.order]
+        return edges if self.order is None else _taken(edges, self.order)
 
     def restored(self, edges: Tensor) -> Tensor:
         """States [B, ·] from the order of the places into the sequences' own."""
-        return edges if self.rank is None else edges[self.rank]
+        return edges if self.rank is None else _taken(edges, self.rank)
 
     def reversed(self, rows: Tensor) -> Tensor:
         """The rows [R, ·] with every sequence in reverse, each within its own length."""
         if self.even:
             steps = rows.reshape(len(self.sizes), self.n_sequences, *rows.shape[1:])
             return steps.flip(0).reshape(rows.shape)
+        if self._mirror is None:
+            self._mirror = self._mirrored()
+        return _taken(rows, self._mirror)
+
+    def _mirrored(self) -> Tensor:
+        """int64 [R], for each row the one that changes places with it."""
         places = torch.arange(self.n_sequences, device=self.sizes.device)
         lengths = (self.sizes[None, :] > places[:, None]).sum(1)
         level = (lengths[self.place] - 1 - self.level).clamp(min=0)
         rows_now = torch.arange(self.n_rows, device=self.sizes.device)
-        return rows[torch.where(self.live, self.offsets[level] + self.place, rows_now)]
+        return torch.where(self.live, self.offsets[level] + self.place, rows_now)
 
 
 def even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
@@ -129,7 +136,7 @@ def rows_of_padded(x: Tensor, levels: Levels) -> Tensor:
     flat = x.reshape(-1, *x.shape[2:])
     if levels.order is None:
         return flat
-    return flat[levels.level * levels.n_sequences + levels.order[levels.place]]
+    return _taken(flat, levels.level * levels.n_sequences + levels.order[levels.place])
 
 
 def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps: int) -> Tensor:
@@ -139,21 +146,27 @@ def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps
         return rows.reshape(n_steps, n_sequences, *rows.shape[1:])
     steps = torch.arange(n_steps, device=rows.device)
     live = steps[:, None] < lengths[None, :]
-    where = torch.where(live, levels.offsets[:, None] + levels.rank[None, :], 0)
-    if not rows.shape[0]:
-        return rows.new_zeros(n_steps, n_sequences, *rows.shape[1:])
-    mask = live.reshape(*live.shape, *[1] * (rows.dim() - 1))
-    return torch.where(mask, rows[where], rows.new_zeros(()))
+    nothing = rows.new_zeros(1, *rows.shape[1:])
+    where = torch.where(live, levels.offsets[:, None] + levels.rank[None, :], len(rows))
+    return _taken(torch.cat([rows, nothing]), where)
+
+
+def _taken(rows: Tensor, index: Tensor) -> Tensor:
+    """rows[index], as a look-up in a table: torch sums the gradient of that row by row.
+
+    The gradient of indexing is summed number by number, on one thread.
+    """
+    return nn.functional.embedding(index, rows) if rows.dim() == 2 else rows[index]
 
 
 def rows_of_jagged(values: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The rows [N, ·] of sequences that lie one after another in `values` [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
-    return values[offsets[order][levels.place] + levels.level]
+    return _taken(values, offsets[order][levels.place] + levels.level)
 
 
 def jagged_of_rows(rows: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The sequences one after another [N, ·] of rows [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
     source = offsets[order][levels.place] + levels.level
-    return rows[torch.argsort(source)]
+    return _taken(rows, torch.argsort(source))

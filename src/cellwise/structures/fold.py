@@ -138,7 +138,8 @@ class _Eager(torch.autograd.Function):
         first, second = counts[0], sum(counts)
         arrays = Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
         call = Call(key, arrays, level_sizes)
-        outputs = _apart(call.forward(call.kept), tensors)
+        with _exact(call):
+            outputs = _apart(call.forward(call.kept), tensors)
         n_kept = len(call.kept)
         ctx.set_materialize_grads(False)
         ctx.key, ctx.counts = key, counts

@@ -44,16 +44,17 @@ class Bridge(nn.Module):
         return tuple(self._join(part, mix) for part, mix in zip(state, self.mix, strict=True))
 
     def _join(self, part: Tensor, mix: Tensor) -> Tensor:
-        directions = part.unflatten(0, (-1, 2))[self.layers]
-        share = torch.sigmoid(mix)
-        return torch.lerp(directions[:, 1], directions[:, 0], share)
+        forward, backward = (torch.stack([part[2 * i + w] for i in self.layers]) for w in (0, 1))
+        return torch.lerp(backward, forward, torch.sigmoid(mix))
 
 
 class EncoderDecoder(nn.Module):
     """Sequence to sequence: `x` is read from both sides, `y` is written with attention over `x`.
 
     The attention does not feed back into the decoder, so that in training the decoder runs over the
-    whole target at once. The output of a step is softmax(V tanh(W [context; h])).
+    whole target at once. The output of a step is softmax(V tanh(W [context; h])). The context's
+    part of W is applied to what the encoder saw, of which the context is a mean: the result is the
+    same, with fewer and smaller products.
 
     Source: Luong et al. 2015 (arXiv:1508.04025), equations 5 to 8, without their input feeding
     (section 3.3).
@@ -78,33 +79,78 @@ class EncoderDecoder(nn.Module):
         """source: int64 `[S, B]`, lengths: int64 `[B]`."""
         x = self.dropout(self.source(source))
         outputs, state = self.encoder(x, lengths=lengths)
-        memory = self.attention.remember(self.dropout(outputs), lengths)
+        seen = self.dropout(outputs)
+        values = nn.functional.linear(seen, self._of_context)
+        memory = self.attention.remember(seen, lengths, values=values)
         return Reading(memory, self.bridge(tuple(state)))
 
-    def features(self, symbols: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        """What the head sees after each symbol, `[T, B, H]`, and the last state."""
-        outputs, state = self.decoder(self.dropout(self.target(symbols)), state)
-        context = self.attention(outputs, memory)
-        joined = torch.tanh(self.join(torch.cat([context, outputs], dim=-1)))
+    def features(
+        self, symbols: Tensor, memory: Memory, state: State, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """What the head sees after each symbol, `[T, B, H]`, and the last state.
+
+        Args:
+            symbols: int64 `[T, B]`.
+            memory: what the encoder handed over to attention.
+            state: the decoder's, `[layers, B, ·]` each.
+            lengths: int64 `[B]`, how many symbols of each row count; None: all T.
+        """
+        outputs, state = self.decoder(self.dropout(self.target(symbols)), state, lengths)
+        own = nn.functional.linear(outputs, self._of_output, self.join.bias)
+        joined = torch.tanh(own + self.attention(outputs, memory))
         return self.dropout(joined), tuple(state)
 
-    def forward(self, source: Tensor, lengths: Tensor, symbols: Tensor) -> Tensor:
-        """The logits `[T, B, V]` of the symbol after each of `symbols`, int64 `[T, B]`."""
-        reading = self.encode(source, lengths)
-        features, _ = self.features(symbols, reading.memory, reading.state)
+    def forward(
+        self,
+        source: Tensor,
+        lengths: Tensor,
+        symbols: Tensor,
+        symbol_lengths: Tensor | None = None,
+    ) -> Tensor:
+        """The logits `[T, B, V]` of the symbol after each of `symbols`, int64 `[T, B]`.
+
+        Where `symbol_lengths`, int64 `[B]`, are given, what follows later symbols is left open.
+        """
+        return self.logits(self.encode(source, lengths), symbols, symbol_lengths)
+
+    def logits(
+        self, reading: Reading, symbols: Tensor, symbol_lengths: Tensor | None = None
+    ) -> Tensor:
+        """The logits of `forward`, of a source that was read before."""
+        features, _ = self.features(symbols, reading.memory, reading.state, symbol_lengths)
         logits: Tensor = self.head(features)
         return logits
 
+    @property
+    def _of_context(self) -> Tensor:
+        """The part of W that a context is multiplied by."""
+        return self.join.weight[:, : self.attention.key.in_features]
+
+    @property
+    def _of_output(self) -> Tensor:
+        """The part of W that the decoder's output is multiplied by."""
+        return self.join.weight[:, self.attention.key.in_features :]
+
     def stepper(self, memory: Memory) -> Step:
         """The decoder as a search sees it; padding, unknown and start symbols are never written."""
+        return _Writer(self, memory)
 
-        def step(last: Tensor, state: State) -> tuple[Tensor, State]:
-            features, state = self.features(last[None], memory, state)
-            logits = self.head(features[0])
-            logits[:, [PAD, UNKNOWN, START]] = -torch.inf
-            return torch.log_softmax(logits, dim=-1), state
 
-        return step
+@dataclass(frozen=True)
+class _Writer:
+    """A decoder at work on what was read; the hypotheses of a row lie together."""
+
+    network: EncoderDecoder
+    memory: Memory
+
+    def __call__(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+        features, state = self.network.features(last[None], self.memory, state)
+        logits = self.network.head(features[0])
+        logits[:, [PAD, UNKNOWN, START]] = -torch.inf
+        return torch.log_softmax(logits, dim=-1), state
+
+    def of(self, rows: Tensor) -> Step:
+        return _Writer(self.network, self.memory.of(rows))
 
 
 def _sizes_of(layer: Recurrent, input_size: int) -> tuple[int, tuple[int, ...]]:

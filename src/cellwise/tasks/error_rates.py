@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
 
 from cellwise.errors import DataError
 
@@ -60,9 +62,10 @@ def bleu(found: Sequence[Symbols], references: Sequence[Sequence[Symbols]]) -> f
         from sacrebleu import corpus_bleu
     except ImportError as error:
         raise DataError("BLEU needs the package sacrebleu; run: pip install sacrebleu") from error
-    # Sources with fewer references repeat theirs, which changes no count.
-    most = max(len(rights) for rights in references)
-    columns = [[_line(rights[i % len(rights)]) for rights in references] for i in range(most)]
+    columns: list[Any] = [  # sacrebleu's types do not say that a reference may be missing
+        [None if right is None else _line(right) for right in column]
+        for column in zip_longest(*references)
+    ]
     return float(corpus_bleu([_line(s) for s in found], columns, tokenize="none", force=True).score)
 
 

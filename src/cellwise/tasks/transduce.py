@@ -22,7 +22,7 @@ from cellwise.errors import DataError
 from cellwise.heads.search import Found, Rules, search
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
-from cellwise.tasks.encoder_decoder import EncoderDecoder
+from cellwise.tasks.encoder_decoder import EncoderDecoder, Reading
 from cellwise.tasks.error_rates import bleu, sequence_error_rate, token_error_rate
 from cellwise.tasks.transduce_config import (
     TransduceData,
@@ -46,14 +46,15 @@ class Pair:
 class PairBatch:
     """Pairs as tensors: source `[S, B]`, lengths `[B]`, before and after `[T, B]`.
 
-    `before` is the target after a start mark, `after` the target before an end mark; it has
-    `n_units` symbols in all.
+    `before` is the target after a start mark, `after` the target before an end mark. Of either,
+    `target_lengths` `[B]` steps are real, and `n_units` symbols in all.
     """
 
     source: Tensor
     lengths: Tensor
     before: Tensor
     after: Tensor
+    target_lengths: Tensor
     n_units: int
 
     def to(self, device: torch.device) -> PairBatch:
@@ -63,6 +64,7 @@ class PairBatch:
             self.lengths.to(device),
             self.before.to(device),
             self.after.to(device),
+            self.target_lengths.to(device),
             self.n_units,
         )
 
@@ -127,17 +129,19 @@ class Transduce(Task[Pair, PairBatch]):
         """The tensors of a batch; of several targets the first one counts."""
         sources = [self.sources.encode(pair.source) for pair in examples]
         targets = [self.targets.encode(pair.targets[0]) for pair in examples]
+        before = [[START, *target] for target in targets]
         return PairBatch(
             pad(sources, PAD),
             lengths_of(sources),
-            pad([[START, *target] for target in targets], PAD),
+            pad(before, PAD),
             pad([[*target, END] for target in targets], PAD),
-            sum(len(target) + 1 for target in targets),
+            lengths_of(before),
+            sum(map(len, before)),
         )
 
     def loss(self, model: nn.Module, batch: PairBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the targets, their end marks included."""
-        logits = model(batch.source, batch.lengths, batch.before)
+        logits = model(batch.source, batch.lengths, batch.before, batch.target_lengths)
         return cross_entropy(logits, batch.after, ignore=PAD), batch.n_units
 
     def evaluate(
@@ -146,15 +150,18 @@ class Transduce(Task[Pair, PairBatch]):
         """Error rates and BLEU of the answers, each source once, and the loss per symbol."""
         if not examples:
             raise DataError("there is no pair to evaluate on")
+        network = cast(EncoderDecoder, model)
         given = Counter(pair.source for pair in examples)
         pairs = _merge(examples)
         answers: list[Symbols] = [()] * len(pairs)
         nats, n_units = 0.0, 0
         for rows in plan_in_order([len(pair.source) for pair in pairs], batch_size):
             batch = self.collate([pairs[i] for i in rows]).to(device_of(model))
-            nats += float(self.loss(model, batch)[0])
+            reading = network.encode(batch.source, batch.lengths)
+            logits = network.logits(reading, batch.before, batch.target_lengths)
+            nats += float(cross_entropy(logits, batch.after, ignore=PAD))
             n_units += batch.n_units
-            for i, found in zip(rows, self._search(model, batch), strict=True):
+            for i, found in zip(rows, self._search(network, reading, batch.lengths), strict=True):
                 answers[i] = tuple(self.targets.decode(found.symbols))
             advance(sum(given[pairs[i].source] for i in rows))
         references = [pair.targets for pair in pairs]
@@ -176,8 +183,10 @@ class Transduce(Task[Pair, PairBatch]):
         asked = [Pair(source, ((),)) for source in sources if source]
         found: Iterator[Found] = iter(())
         if asked:
+            network, batch = cast(EncoderDecoder, model), self.collate(asked).to(device_of(model))
             with torch.no_grad():
-                found = iter(self._search(model, self.collate(asked).to(device_of(model))))
+                reading = network.encode(batch.source, batch.lengths)
+                found = iter(self._search(network, reading, batch.lengths))
         return [
             self._answer(text, next(found) if source else Found([], 0.0))
             for text, source in zip(texts, sources, strict=True)
@@ -194,14 +203,11 @@ class Transduce(Task[Pair, PairBatch]):
         }
         return Answer(output, record)
 
-    def _search(self, model: nn.Module, batch: PairBatch) -> list[Found]:
-        network = cast(EncoderDecoder, model)
+    def _search(self, network: EncoderDecoder, reading: Reading, lengths: Tensor) -> list[Found]:
         options = self.decoding
-        reading = network.encode(batch.source, batch.lengths)
-        limits = (batch.lengths * options.max_length_ratio).long() + 10
+        limits = (lengths * options.max_length_ratio).long() + 10
         rules = Rules(START, END, options.beam_size, options.length_penalty)
-        step = network.stepper(reading.memory.repeat(options.beam_size))
-        return search(step, reading.state, limits, rules)
+        return search(network.stepper(reading.memory), reading.state, limits, rules)
 
     @cached_property
     def _parts(self) -> dict[Part, list[TextPair]]:

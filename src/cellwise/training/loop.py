@@ -142,10 +142,17 @@ class Loop:
         self._demand_finite("the loss", loss, rate)
         (summed / max(1.0, units)).backward()
         processes.sum_gradients(self.model)
-        limit = self.config.clip_norm or math.inf
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-        self._demand_finite("the gradient", float(norm), rate)
+        self._clip(rate)
         return loss, int(units)
+
+    def _clip(self, rate: float) -> None:
+        """Shorten the gradient if it is longer than the limit; most are not, and stay untouched."""
+        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        self._demand_finite("the gradient", float(norm), rate)
+        limit = self.config.clip_norm
+        if limit and norm > limit:
+            nn.utils.clip_grads_with_norm_(parameters, limit, norm)
 
     def _demand_finite(self, what: str, value: float, rate: float) -> None:
         if not math.isfinite(value):

@@ -18,9 +18,9 @@ def build_optimiser(model: nn.Module, config: TrainingConfig) -> optim.Optimizer
     ]
     groups = [group for group in groups if group["params"]]
     if config.optimizer == "sgd":
-        return optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+        return optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
-    return kind(groups, lr=config.learning_rate)
+    return kind(groups, lr=config.learning_rate, fused=True)
 
 
 def set_rate(optimiser: optim.Optimizer, rate: float) -> None:

@@ -104,6 +104,7 @@ class StageBody:
         self.n_places = max(len(kernel.places.order), 1)
 
     def emit(self) -> None:
+        """The addresses of all rows, then products and elements."""
         self._addresses()
         if not self.kernel.operands:
             zero, size = integer(0), integer(self.kernel.stage.size)

@@ -43,8 +43,10 @@ def shares(schedule: Schedule, n_threads: int, *, reverse: bool) -> tuple[Share,
     lengths = len(sizes) - np.searchsorted(sizes[::-1], np.arange(n_live), side="right")
     ends = np.cumsum(lengths)
     n_threads = max(1, min(n_threads, n_live))
-    marks = ends[-1] * np.arange(1, n_threads) / n_threads if n_live else np.zeros(0)
-    cuts = [0, *(np.searchsorted(ends, marks) + 1).tolist(), schedule.n_sequences]
+    numbers = np.arange(1, n_threads)
+    marks = ends[-1] * numbers / n_threads if n_live else np.zeros(0)
+    nearest = np.searchsorted(ends - lengths / 2, marks)  # ends of sequences next to the marks
+    cuts = [0, *np.maximum(nearest, numbers).tolist(), schedule.n_sequences]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     return tuple(
         _share(sizes, offsets, first, last - first, reverse=reverse)
