@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import cellwise as cw
 from cellwise import cells
 from cellwise.backends import BACKENDS
 from cellwise.backends.base import Bound, Direction, Feed, Swept
@@ -16,6 +17,7 @@ from cellwise.backends.cpu.compiled import compiled
 from cellwise.backends.cpu.trace import VARIABLE
 from cellwise.backends.schedule import Schedule
 from cellwise.cell import Cell
+from cellwise.errors import BackendError, ShapeError
 from cellwise.graph.system import System
 from cellwise.passes.pipeline import compile_system
 from tests.backends.cpu.kernels import DIRECTIONS, kept
@@ -221,3 +223,18 @@ def test_a_trace_shows_every_stage_of_compilation(monkeypatch, tmp_path):
     assert "products a unit" in texts["2_stages.txt"]
     assert 'define void @"kernel"' in texts["3_emitted.ll"]
     assert "spills" in texts["6_spills.txt"]
+
+
+def test_a_weight_of_another_shape_is_refused_before_it_is_read() -> None:
+    layer = cw.Recurrent("lstm", 3, 4, backend="cpu")
+    layer.get_parameter("layer0.W_i").data = torch.zeros(2, 4)
+    with pytest.raises(ShapeError, match=r"^'W_i' must have shape \[4, 4\], but has \[2, 4\]$"):
+        layer(torch.zeros(2, 1, 3))
+
+
+def test_a_weight_of_another_precision_is_refused_before_it_is_read() -> None:
+    layer = cw.Recurrent("lstm", 3, 4, backend="cpu")
+    weight = layer.get_parameter("layer0.W_i")
+    weight.data = weight.data.double()
+    with pytest.raises(BackendError, match=r"'W_i' is torch\.float64 on cpu, but other arrays are"):
+        layer(torch.zeros(2, 1, 3))

@@ -112,6 +112,15 @@ class Compiled:
         }
 
     @cached_property
+    def outside(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of what comes from outside: parameters, and rows of signals."""
+        system = self.program.system
+        shapes = dict(system.parameters)
+        for name in (*system.inputs, *system.given, *system.states):
+            shapes[name] = system.shape_of(name)
+        return {n: tuple(d.evaluate(self.sizes) for d in shape) for n, shape in shapes.items()}
+
+    @cached_property
     def packs(self) -> tuple[Pack, ...]:
         """All that must be packed before a sweep."""
         return tuple(

@@ -17,6 +17,7 @@ from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.totals import Totals
 from cellwise.backends.cpu.work import Integers, shares
 from cellwise.backends.schedule import Schedule
+from cellwise.errors import ShapeError
 
 
 class Sweep:
@@ -28,6 +29,7 @@ class Sweep:
     """
 
     def __init__(self, compiled: Compiled, feed: Feed, schedule: Schedule, n_threads: int):
+        _check(compiled, feed, schedule)
         self.compiled, self.schedule, self.n_threads = compiled, schedule, n_threads
         like = next(iter([*feed.rows.values(), *feed.edges.values()]))
         self.dtype = like.dtype
@@ -118,3 +120,25 @@ class Sweep:
             frame[slot] = weights[self.compiled.weight_number[key]]
         self._held.append(frame)
         return frame
+
+
+def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
+    """Compiled code reads where it is told to: nothing may be smaller than it was compiled for.
+
+    Raises:
+        ShapeError: an array has another shape.
+    """
+    wanted = compiled.outside
+    for name, tensor in feed.parameters.items():
+        if tuple(tensor.shape) != wanted.get(name, tensor.shape):
+            raise ShapeError(_misfit(name, list(wanted[name]), tensor))
+    counted = [(name, t, schedule.n_rows) for (name, _), t in feed.rows.items()]
+    counted += [(name, t, schedule.n_sequences) for name, t in feed.edges.items()]
+    for name, tensor, count in counted:
+        shape = wanted.get(name, tuple(tensor.shape[1:]))
+        if tuple(tensor.shape[1:]) != shape or len(tensor) < count:
+            raise ShapeError(_misfit(name, [count, *shape], tensor))
+
+
+def _misfit(name: str, shape: list[int], tensor: Tensor) -> str:
+    return f"'{name}' must have shape {shape}, but has {list(tensor.shape)}"
