@@ -8,6 +8,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 import cellwise as cw
@@ -346,3 +347,11 @@ def test_long_sums() -> None:
     terms = " + ".join(["W @ h[t-1]"] * 400)
     layer = cw.Recurrent(f"h[t] = tanh(U @ x[t] + 0.01 * ({terms}))", 3, 4)
     assert layer(torch.ones(2, 1, 3))[0].isfinite().all()
+
+
+def test_a_call_on_fake_tensors_leaves_nothing_behind():
+    layer = cw.Recurrent("elman", 3, 4)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        y, _ = layer(mode.from_tensor(torch.zeros(23, 2, 3)))
+    assert y.shape == (23, 2, 4)
+    assert type(layer(torch.zeros(23, 2, 3))[0]) is torch.Tensor

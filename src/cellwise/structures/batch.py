@@ -80,7 +80,7 @@ class Levels:
 
 def even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
     """The levels of sequences that all have `n_steps` steps."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
         return _even_levels(n_steps, n_sequences, device)
     return _kept_even_levels(n_steps, n_sequences, device)
 

@@ -142,7 +142,7 @@ class _Eager(torch.autograd.Function):
             outputs = _apart(call.forward(call.kept), tensors)
         n_kept = len(call.kept)
         ctx.set_materialize_grads(False)
-        ctx.key, ctx.counts = key, counts
+        ctx.key, ctx.counts = key, (*counts, n_kept)
         ctx.save_for_backward(level_sizes, *tensors, *outputs[:n_kept])
         return (outputs[0], *outputs[n_kept:])
 
@@ -150,13 +150,11 @@ class _Eager(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
         """The cotangents of all arrays."""
         level_sizes, *tensors = ctx.saved_tensors
-        n_inputs, n_edges = ctx.counts
-        call = Call(ctx.key, Arrays([], [], []), level_sizes)
-        n_kept = len(call.kept)
-        arrays, kept = tensors[: len(tensors) - n_kept], tensors[len(tensors) - n_kept :]
-        edges = n_inputs + n_edges
-        own = Arrays(arrays[:n_inputs], arrays[n_inputs:edges], arrays[edges:])
-        call = Call(ctx.key, own, level_sizes)
+        n_inputs, n_edges, n_kept = ctx.counts
+        edges, end = n_inputs + n_edges, len(tensors) - n_kept
+        kept = tensors[end:]
+        arrays = Arrays(tensors[:n_inputs], tensors[n_inputs:edges], tensors[edges:end])
+        call = Call(ctx.key, arrays, level_sizes)
         grads: Sequence[Tensor | None]
         if torch.is_grad_enabled():
             whole = [cotangents[0], *[None] * (n_kept - 1), *cotangents[1:]]
