@@ -16,7 +16,7 @@ from cellwise.apps.cli import app
 from cellwise.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "evaluate", "predict", "init", "recipes", "cells", "version"]
+COMMANDS = ["train", "evaluate", "predict", "init", "recipes", "cells", "bench", "version"]
 
 
 def invoke(*arguments, status=0, stdin=None):

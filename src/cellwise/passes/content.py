@@ -15,5 +15,6 @@ def content(system: System) -> str:
         inner = [number[a] for a in node.arguments]
         lines.append(f"{node.operation} {node.attributes} {node.shape} {inner}")
     lines += [f"{line.name} {line.index} {number[line.value]}" for line in system.lines()]
-    lines.append(f"{system.output} {system.given} {system.constants}")
+    initial = [(name, number[node]) for name, node in system.initial]
+    lines.append(f"{system.output} {system.given} {system.constants} {initial}")
     return "\n".join(lines)

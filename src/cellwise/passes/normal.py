@@ -136,6 +136,8 @@ class _Normaliser:
 
     def line(self, value: Node) -> Node:
         """The value of a whole line: a reduction needs no further name there."""
+        if value.varies and value.operation == "dot":
+            value = build("sum", mul(*value.arguments))
         if value.varies and value.operation in REDUCTIONS:
             return remake(value, [self.normal(a) for a in value.arguments])
         return self.normal(value)
@@ -210,14 +212,9 @@ class _Normaliser:
 
 def _demoted(program: Program) -> dict[str, Section]:
     """The section of each line, with all that defines or reads a carried state in the loop."""
-    where: dict[str, Section] = {}
-    sections: tuple[tuple[Section, tuple[object, ...]], ...] = (
-        ("before", program.before),
-        ("loop", program.loop),
-        ("after", program.after),
-    )
-    for section, lines in sections:
-        where.update(dict.fromkeys((line.name for line in lines), section))  # type: ignore[attr-defined]
+    where: dict[str, Section] = {line.name: "before" for line in program.before}
+    where |= {line.name: "loop" for line in program.loop}
+    where |= {line.name: "after" for line in program.after}
     states = set(program.system.states)
     values = {line.name: line.value for line in program.system.equations}
     reads = {name: set(names_read([value], "t")) & values.keys() for name, value in values.items()}
@@ -225,8 +222,7 @@ def _demoted(program: Program) -> dict[str, Section]:
     pending = [name for name in values if name in states or carried[name]]
     while pending:
         name = pending.pop()
-        if where[name] != "loop" or name in states or carried[name]:
-            where[name] = "loop"
+        where[name] = "loop"
         for other in values:
             needed = other in reads[name] and where[other] == "after"
             follows = name in reads[other] and where[other] == "before"

@@ -26,12 +26,11 @@ def lean(forward: System, backward: System) -> System:
     states = forward.states
     wanted = [n for n in backward.given if n not in states and n not in forward.inputs]
     lines = _needed(forward, wanted)
-    again = [line.name for line in lines]
+    if not lines:
+        return backward
     reads = names_read([line.value for line in (*lines, *backward.equations, *backward.totals)])
     outside = {*states, *forward.inputs, *forward.given}
     given = tuple(dict.fromkeys(n for n in (*backward.given, *reads) if n in outside))
-    if not again:
-        return backward
     constants = dict(forward.constants) | dict(backward.constants)
     return replace(
         backward,

@@ -15,7 +15,7 @@ from cellwise.backends.cpu.kernel import Emission
 from cellwise.backends.cpu.layout import Key, Layout, lay_out
 from cellwise.backends.cpu.machine import Library, assemble, assembly, kept_image
 from cellwise.backends.cpu.normal_form import normal_form
-from cellwise.backends.cpu.panels import Operand, Source, sources
+from cellwise.backends.cpu.panels import Chunk, Source, chunks_of, sources
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.backends.cpu.stage import FEW_ROWS, ROWS_AT_ONCE, StageKernel
 from cellwise.backends.cpu.stages_text import program_as_text, stages_as_text
@@ -32,6 +32,7 @@ CHUNK_BYTES = 192 * 1024
 """What the buffers of a chunk may take: they should stay in the second-level cache."""
 
 MOST_CHUNK_ROWS = 504
+"""More would gain nothing: products have rows enough."""
 
 ALIGNMENT = 64
 """Bytes: a line of the caches."""
@@ -126,8 +127,7 @@ class Compiled:
         return tuple(
             pack
             for number, kernel in enumerate(self.kernels)
-            for which, operand in enumerate(kernel.operands)
-            for pack in _packs(number, which, kernel, operand, self.layout.elements)
+            for pack in _packs(number, kernel, self.layout.elements)
         )
 
     @cached_property
@@ -222,26 +222,29 @@ class Compiled:
         return max([len(k.operands) for k in self.kernels] + [1])
 
 
-def _packs(
-    number: int, which: int, kernel: StageKernel, operand: Operand, elements: Elements
+def _packs(number: int, kernel: StageKernel, elements: Elements) -> Iterator[Pack]:
+    """The blocks of a stage's weights, in the order in which `chunks_of` reads them."""
+    n_runs = len(kernel.operands[0].runs) if kernel.operands else 0
+    for at in range(n_runs):
+        for chunk in chunks_of(kernel.operands, at, kernel.lanes):
+            for vector in range(chunk.n_vectors):
+                yield from _vector_packs(number, kernel, chunk, vector, elements)
+
+
+def _vector_packs(
+    number: int, kernel: StageKernel, chunk: Chunk, vector: int, elements: Elements
 ) -> Iterator[Pack]:
-    lanes, n_slots = kernel.lanes, len(operand.slots)
-    for run in operand.runs:
-        panel_items = operand.length * n_slots * run.width
-        skipped, slot = run.base, 0
-        for chunk in run.chunks:
-            for at in range(chunk):
-                matrix, row = operand.slots[slot + at if n_slots > 1 else 0]
-                shift = 0 if n_slots > 1 else at * lanes
-                units = np.array(run.offsets, dtype=np.int64) + shift
-                panels = np.arange(len(run.offsets), dtype=np.int64)
-                places = skipped + panels * panel_items + at * lanes
-                step = chunk * lanes
-                for source in sources(matrix, row, kernel.stage.size, elements):
-                    to = places + source.column * step
-                    yield Pack(number, which, source, lanes, units, to, step)
-            skipped += operand.length * chunk * lanes
-            slot += chunk
+    """One vector of a chunk: another product's units, or the next units of the only one."""
+    lanes, run, operand = kernel.lanes, chunk.run, chunk.operand
+    slot = chunk.slot - operand.first + vector if chunk.together else 0
+    matrix, row = operand.slots[slot]
+    units = np.array(run.offsets, dtype=np.int64) + (0 if chunk.together else vector * lanes)
+    panels = np.arange(len(run.offsets), dtype=np.int64) * chunk.panel_items
+    places = run.base + chunk.skipped + panels + vector * lanes
+    step = chunk.n_vectors * lanes
+    for source in sources(matrix, row, kernel.stage.size, elements):
+        to = places + source.column * step
+        yield Pack(number, chunk.number, source, lanes, units, to, step)
 
 
 @lru_cache(maxsize=512)

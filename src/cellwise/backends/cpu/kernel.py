@@ -2,7 +2,7 @@
 
     kernel(frame)                      every level in turn, a chunk of levels at a time
       stage(frame, r0, r1, c0, parity) one stage of the rows r0 to r1
-        elements(…)                    its element-wise part, for one row
+        elements(…)                    its element-wise part, row after row
 
 Rows are counted within the thread, level by level. What does not take part in the recurrence is
 done for a chunk of levels at once, ahead of their loop or behind it, so that products have many
@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.denormals import emit_flush_off, emit_flush_on
 from cellwise.backends.cpu.elementwise import VOID, Setting, emit_elements
-from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer
+from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.layout import Frame, Layout
 from cellwise.backends.cpu.stage import StageBody, StageKernel, stage_kernels
 from cellwise.backends.cpu.target import Precision, Target
@@ -160,9 +160,6 @@ class _Main:
         self.e.loop(integer(0), n_places, 1, place)
 
     def _copy(self, to: Value, source: Value, n_bytes: Value) -> None:
-        kind = ir.FunctionType(VOID, [POINTER, POINTER, I64, ir.IntType(1)])
-        name = "llvm.memcpy.p0.p0.i64"
-        module = self.e.module
-        found = module.globals.get(name)
-        function = found if found is not None else ir.Function(module, kind, name)
+        kinds = [POINTER, POINTER, I64, ir.IntType(1)]
+        function = intrinsic(self.e.module, "llvm.memcpy.p0.p0.i64", kinds, VOID)
         self.b.call(function, [to, source, n_bytes, ir.Constant(ir.IntType(1), 0)])

@@ -102,10 +102,14 @@ def chunks_of(found: tuple[Operand, ...], at: int, lanes: int) -> Iterator[Chunk
 
 def slots_in_order(stage: Stage) -> list[tuple[Node, int]]:
     """The products of a stage as (matmul, first row), those of one operand together."""
-    by_operand: dict[Node, list[tuple[Node, int]]] = {}
+    return [slot for slots in _by_operand(stage).values() for slot in slots]
+
+
+def _by_operand(stage: Stage) -> dict[Node, list[tuple[Node, int]]]:
+    found: dict[Node, list[tuple[Node, int]]] = {}
     for access in stage.slots:
-        by_operand.setdefault(access.node.arguments[1], []).append((access.node, access.start))
-    return [slot for slots in by_operand.values() for slot in slots]
+        found.setdefault(access.node.arguments[1], []).append((access.node, access.start))
+    return found
 
 
 def operands(stage: Stage, lanes: int, most: int, elements: Elements) -> tuple[Operand, ...]:
@@ -118,9 +122,7 @@ def operands(stage: Stage, lanes: int, most: int, elements: Elements) -> tuple[O
         elements: the sizes.
     """
     found: list[Operand] = []
-    groups: dict[Node, list[tuple[Node, int]]] = {}
-    for node, start in slots_in_order(stage):
-        groups.setdefault(node.arguments[1], []).append((node.arguments[0], start))
+    groups = _by_operand(stage)
     wide = all(len(slots) == 1 for slots in groups.values())
     first = 0
     for node, slots in groups.items():
@@ -128,7 +130,8 @@ def operands(stage: Stage, lanes: int, most: int, elements: Elements) -> tuple[O
         cuts = _cut(stage.size, lanes, most if wide else 1)
         runs = tuple(_runs(cuts, (lanes, len(slots), length), most))
         items = sum(len(r.offsets) * r.width * len(slots) * length for r in runs)
-        found.append(Operand(node, length, tuple(slots), first, runs, items))
+        matrices = tuple((product.arguments[0], start) for product, start in slots)
+        found.append(Operand(node, length, matrices, first, runs, items))
         first += len(slots)
     return tuple(found)
 

@@ -22,7 +22,7 @@ from cellwise.backends.cpu.target import BYTES, Precision, Target
 from cellwise.passes.stages import Stage
 
 ROWS_AT_ONCE = 24
-"""Rows whose products are kept until their elements are computed: a multiple of every block."""
+"""Rows whose products are kept until their elements are computed."""
 
 GROUP_BYTES = 32 * 1024
 """The weights of panels that are taken together: they should stay in the first-level cache."""
@@ -47,7 +47,6 @@ class StageKernel:
     lanes: int
     operands: tuple[Operand, ...]
     places: StagePlaces
-
     item_bytes: int
 
     @property
@@ -101,7 +100,7 @@ class StageBody:
         self.number, self.kernel, self.frame, self.elements = number, kernel, frame, elements
         self.table, self.r0, self.r1, self.c0, self.parity = emitter.function.args
         self.n_rows = self.b.sub(self.r1, self.r0)
-        self.n_places = max(len(kernel.places.order), 1)
+        self.n_columns = max(len(kernel.places.order), 1)
 
     def emit(self) -> None:
         """The addresses of all rows, then products and elements."""
@@ -131,7 +130,7 @@ class StageBody:
         operand_finders = [self._finder(place) for place in operand_places]
 
         def row(rel: Value, _: list[Value]) -> list[Value]:
-            line = self.b.mul(rel, integer(self.n_places))
+            line = self.b.mul(rel, integer(self.n_columns))
             for column, find in enumerate(finders):
                 where = self.b.gep(
                     self.addresses, [self.b.add(line, integer(column))], source_etype=POINTER
@@ -184,7 +183,7 @@ class StageBody:
 
     def _call(self, rel: Value, tile: Value, *numbers: Value) -> None:
         """The elements of some rows: slot stride, first and last unit, row stride, row count."""
-        line = self.b.mul(rel, integer(self.n_places))
+        line = self.b.mul(rel, integer(self.n_columns))
         addresses = self.b.gep(self.addresses, [line], source_etype=POINTER)
         self.b.call(self.elements, [self.table, addresses, tile, *numbers])
 
