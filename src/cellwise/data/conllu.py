@@ -29,21 +29,26 @@ def read_conllu(path: Path, column: str = "upos") -> list[Tagged]:
     """
     position = COLUMNS.index(column)
     sentences = [
-        Tagged(tuple(row[1] for row in rows), tuple(row[position] for row in rows))
-        for rows in _sentences(path)
+        Tagged(tuple(row[1] for _, row in rows), tuple(row[position] for _, row in rows))
+        for rows in read_words(path)
     ]
     if not sentences:
         raise DataError(f"{path}: the file holds no sentence, only comments or blank lines")
     return sentences
 
 
-def _sentences(path: Path) -> Iterator[list[list[str]]]:
-    rows: list[list[str]] = []
+def read_words(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
+    """The words of each sentence: the number of the line, and its ten columns.
+
+    Raises:
+        DataError: a line has not ten columns, or its number is none.
+    """
+    rows: list[tuple[int, list[str]]] = []
     for number, line in read_lines(path):
         if line.startswith("#"):
             continue
         if line.strip():
-            rows += _word(line, path, number)
+            rows += ((number, row) for row in _word(line, path, number))
         elif rows:
             yield rows
             rows = []

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from cellwise.errors import StructureError
+from cellwise.structures.forest import Forest
+from tests.forests import listed
+
+PARENTS = [[1, -1, 1], [-1, 0]]
+NAMES = [["nsubj", "root", "obj"], ["root", "obj"]]
+
+
+def test_names_are_numbered_in_their_order():
+    forest = Forest.from_parents(PARENTS, relations=NAMES)
+    assert forest.relation_names == ("nsubj", "obj", "root")
+    assert forest.n_relations == 3
+    assert forest.children.tolist() == [0, 2, 4]
+    assert listed(forest.relations) == [0, 1, 1]
+    assert repr(forest) == "Forest(2 trees, 5 nodes, 3 relations)"
+
+
+def test_names_may_be_told():
+    forest = Forest.from_parents(
+        PARENTS, relations=NAMES, relation_names=["root", "obj", "iobj", "nsubj"]
+    )
+    assert listed(forest.relations) == [3, 1, 1]
+    assert forest.n_relations == 4
+
+
+@pytest.mark.parametrize("known", [None, 7, tuple("abcdefg")])
+def test_numbers_stay(known):
+    numbers = [np.array([4, 0, 6]), [0, 2]]
+    forest = Forest.from_parents(PARENTS, relations=numbers, relation_names=known)
+    assert listed(forest.relations) == [4, 6, 2]
+    assert forest.n_relations == 7
+    assert forest.relation_names == (known if isinstance(known, tuple) else ())
+
+
+@pytest.mark.parametrize(
+    ("relations", "known", "complaint"),
+    [
+        (NAMES[:1], None, "there are relations for 1 trees, but 2 trees"),
+        ([NAMES[0], ["root"]], None, "tree 1: has 2 nodes, but 1 relations"),
+        (
+            NAMES,
+            ["root", "objs", "nsubj"],
+            "tree 0, node 2: its relation 'obj' is none of the 3 that are known. "
+            "Did you mean 'objs'?",
+        ),
+        (NAMES, 3, "the relations are names, so relation_names must be names too"),
+        (
+            [[0, 1, 2], [0, 3]],
+            3,
+            "tree 1, node 1: its relation is 3, but must be from 0 to 2",
+        ),
+        ([[0, 1, -1], [0, 0]], None, "tree 0, node 2: its relation is -1, but must be from 0 to 1"),
+        (
+            [[0, 1, 0.5], [0, 0]],
+            None,
+            "tree 0: the relations must be a list of whole numbers, "
+            "but are of type float64 with shape [3]",
+        ),
+    ],
+)
+def test_complaints(relations, known, complaint):
+    with pytest.raises(StructureError) as error:
+        Forest.from_parents(PARENTS, relations=relations, relation_names=known)
+    assert str(error.value) == complaint
