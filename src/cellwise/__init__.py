@@ -16,7 +16,8 @@ from cellwise.errors import (
 )
 
 if TYPE_CHECKING:
-    from cellwise.layers import Recurrent
+    from cellwise.layers import Recurrent, Recursive
+    from cellwise.structures.forest import Forest
     from cellwise.training.run import load_run
 
 __version__ = "0.1.0"
@@ -28,14 +29,21 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EquationError",
+    "Forest",
     "Recurrent",
+    "Recursive",
     "ShapeError",
     "StructureError",
     "cells",
     "load_run",
 ]
 
-_ON_FIRST_USE = {"Recurrent": "cellwise.layers", "load_run": "cellwise.training.run"}
+_ON_FIRST_USE = {
+    "Forest": "cellwise.structures.forest",
+    "Recurrent": "cellwise.layers",
+    "Recursive": "cellwise.layers",
+    "load_run": "cellwise.training.run",
+}
 """What brings torch or the training extras along, so that equations and `--help` need neither."""
 
 

@@ -7,14 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from cellwise.autodiff.forward import tangent
-from cellwise.autodiff.reverse import backward
 from cellwise.equation import canonical, read_system, show
-from cellwise.errors import EquationError, StructureError, nearest
+from cellwise.errors import EquationError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
-from cellwise.passes.share import share
-from cellwise.passes.simplify import simplify
+from cellwise.passes.tidy import readable_backward, readable_tangent
 
 _NUMBER = r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*"
 _INIT_FORM = re.compile(
@@ -117,30 +114,16 @@ class Cell:
         return partial(Cell, init=dict(self.init)), (str(self), self.name)
 
     def backward(self) -> Cell:
-        """The back-propagation through time of this cell, as equations.
+        """The back-propagation of this cell through time or structure, as equations.
 
         Raises:
-            StructureError: the cell runs over a tree.
+            StructureError: the cell is derived itself.
         """
-        self._need_chain("backward")
-        derived = share(simplify(backward(self.system).system))
-        return Cell.from_system(derived, f"{self.name}.backward")
+        return Cell.from_system(readable_backward(self.system), f"{self.name}.backward")
 
     def forward_mode(self) -> Cell:
-        """The tangents of this cell (its directional derivative), as equations.
-
-        Raises:
-            StructureError: the cell runs over a tree.
-        """
-        self._need_chain("forward_mode")
-        derived = share(simplify(tangent(self.system).system))
-        return Cell.from_system(derived, f"{self.name}.forward_mode")
-
-    def _need_chain(self, what: str) -> None:
-        if self.system.structure != "chain":
-            raise StructureError(
-                f"{what}() derives equations over a chain, but '{self.name}' runs over a tree"
-            )
+        """The tangents of this cell (its directional derivative), as equations."""
+        return Cell.from_system(readable_tangent(self.system), f"{self.name}.forward_mode")
 
 
 def _check_init(parameter: str, form: str | float, system: System) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from importlib import metadata
 
 import pytest
@@ -62,4 +63,19 @@ def test_a_library_that_is_not_installed_has_no_version(monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    assert module._version() == ""
+    assert module._version.__wrapped__() == ""
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_no_garbage_is_collected_while_something_is_made(made, was_on):
+    def make():
+        made.append(gc.isenabled())
+        return b""
+
+    before = gc.isenabled()
+    (gc.enable if was_on else gc.disable)()
+    try:
+        kept(make, "a")
+        assert (made, gc.isenabled()) == ([False], was_on)
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -132,7 +132,7 @@ REFUSED = [
         "EquationError: line 1, column 8: unknown index '[k+1]' of 'h'\n"
         "    h[n] = h[k+1]\n"
         "           ^^^^^^\n"
-        "  Known are [n], [k], [n,k], [left], [right], [parent].",
+        "  Known are [n], [k], [n,k], [left], [right], [up], [parent].",
     ),
     (
         "h[t] = W[r] @ x[t]",

@@ -106,6 +106,19 @@ def test_lines_over_steps_and_children():
     ]
     text = "h[n] = sum(W[r] @ h[k] for k in n)"
     assert r"\sum_{k \in n} W_r h_k" in show(read_system(text), "latex")
+    text = (
+        "given f, x\nd_h[n] = sum(d_h[p] * f[p,n] for p in parents)\nd_left_h[n] = d_h[n]\n"
+        "d_g[n] = sum(d_left_h[p] for p in parents_left)\nd_U = sum(d_h[n] for n)\n"
+        "d_V = sum(x[leaf] for leaf)\nd_W = sum(f[n,k] for n,k) + sum(f[n,k] for n,k in r)"
+    )
+    assert show(read_system(text), "latex").split("\n")[1:-1] == [
+        r"  \bar{h}_n &= \sum_{p: n \in p} \bar{h}_p \odot f_{p,n} \\",
+        r"  \bar{h}^{\mathrm{left}}_n &= \bar{h}_n \\",
+        r"  \bar{g}_n &= \sum_{p: n = \mathrm{left}(p)} \bar{h}^{\mathrm{left}}_p \\",
+        r"  \bar{U} &= \sum_n \bar{h}_n \\",
+        r"  \bar{V} &= \sum_{\mathrm{leaf}} x_{\mathrm{leaf}} \\",
+        r"  \bar{W} &= \sum_{n,k} f_{n,k} + \sum_{n,k: r} f_{n,k}",
+    ]
 
 
 @pytest.mark.parametrize("text", [f"h[t] = {text}" for text, _ in VALUES] + LINES + [GRU])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cellwise.autodiff.reverse import backward
 from cellwise.equation import canonical, read_system, show
 from cellwise.equation.latex import LATEX
 from cellwise.equation.symbols import SYMBOLS
@@ -11,14 +12,15 @@ from cellwise.graph.build import build, number, parameter, read
 from cellwise.graph.dimension import Dim
 from cellwise.graph.operations import OPERATIONS
 from cellwise.graph.system import Equation, System
+from cellwise.passes.simplify import simplify
 from tests.equation.test_read import GRU
 
 H = (Dim.of("h"),)
 
 
 def test_every_operation_has_a_row_in_each_table():
-    assert SYMBOLS.keys() == OPERATIONS.keys()
-    assert LATEX.keys() == OPERATIONS.keys()
+    shown = {name for name, row in OPERATIONS.items() if row.kind != "internal"}
+    assert {*SYMBOLS} == {*LATEX} == shown
 
 
 def test_the_gru_as_text():
@@ -109,12 +111,18 @@ LINES = [
     "output h\nh[t] = x[t]\ny[t] = h[t]",
     "given x, s\nscalar s\nd[t] = d[t+1] * s[t] + x[t-1]\nd_W = sum(outer(d[t], x[t]) for t)",
     "d[t] = d[t+1] + x[t]\nd_0 = d[1]\nd_1 = first(d[t] * 2)\nd_2 = 2 * d_0 - sum(d[t] for t)",
-    "h[leaf] = tanh(U @ x[n])\nf[n,k] = W[r] @ h[k]\nh[n] = sum(f[n,k] for k in n) + h[parent]",
+    "h[leaf] = tanh(U @ x[leaf])\nf[n,k] = W[r] @ h[k]\nh[n] = sum(f[n,k] for k in n) + h[parent]",
     "h[n] = tanh(L @ h[left] + R @ h[right])",
     "given x\nsame W.T, b\nd[t] = d[t+1] + x[t]\nd_b = W.T @ sum(d[t] for t)\nd_c = outer(b, b)",
     "given x\nsame permute(V, 1, 0, 2), b\nd[t] = d[t+1] + x[t]\n"
     "d_b = bilinear(permute(V, 1, 0, 2), sum(d[t] for t), c)\nd_c = outer(b, c)",
     "given x\nd[t] = d[t+1] + x[t]\nd_b = sum(broadcast(0, [b, d]) for t)\nd_c = outer(b, b)",
+    "given h\nd_h[leaf] = sum(d_e[n] * g[p,n] * h[n] for p in parents_left)\n"
+    "d_h[n] = sum(d_h[p] + g[p,n] for p in parents)\ng[n,k] = W[r].T @ d_h[n]\nd_e[n] = d_h[n]\n"
+    "d_a = sum(d_h[n] for n) + sum(outer(g[n,k], h[k]) @ v for n,k)\n"
+    "d_v = sum(2 * d_h[leaf] for leaf)\nd_c = sum(h[n] + sum(h[k] for k in n) for n)\n"
+    "d_W = sum(outer(g[n,k], h[k]) for n,k in r)",
+    "given y\noutput d_x\nd_x[leaf] = y[leaf] * sum(d_y[p] for p in parents_up)\nd_y[n] = 2 * y[n]",
 ]
 
 
@@ -123,6 +131,20 @@ def test_lines_of_all_kinds_are_in_normal_form(text):
     system = read_system(text)
     assert show(system) == text
     assert read_system(show(system, "unicode")) == system
+
+
+def test_a_size_that_only_an_inner_axis_has_is_said_by_the_array():
+    """The rows of permute(V, 1, 0, 2) are as many as the columns of V, and nothing else is."""
+    text = "q[t] = W @ [step(bilinear(permute(V, 1, 0, 2), x[t], x[t])), x[t]]\ny[t] = q[t] + x[t]"
+    derived = canonical(simplify(backward(read_system(text)).system))
+    shown = show(derived)
+    assert "d_x[t] = d_y[t] + part(W.T @ d_q[t], 1, permute(V, 1, 0, 2), d_y)\n" in shown
+    assert "d_V = sum(broadcast(0, d_y, permute(V, 1, 0, 2), d_y) for t)" in shown
+    assert read_system(shown) == derived
+    text = (
+        "given x\nd[t] = part(x[t], 0, d, [W, W.T])\ne = sum(broadcast(0, W.T) for t)\nd_W = W @ e"
+    )
+    assert show(read_system(text)) == text
 
 
 def test_signs_of_lines_in_unicode():

@@ -97,7 +97,7 @@ def check_sections(found: tuple[Stage, ...]) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(3, 5), (1, 1), (4, 4)])
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_the_stages_of_the_zoo_are_in_order_and_whole(name, numbers):
     for program in both(name):
         normal, found, elements = cut(program, *numbers)

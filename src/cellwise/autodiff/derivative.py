@@ -18,12 +18,15 @@ class Derivative:
             cotangent.
         out: reverse mode only: the input that holds the cotangent of the output at each step.
         previous: reverse mode only: for each state `s`, the name of what a step sends to `s[t-1]`.
+        outs: reverse mode over trees only: for the output and each state, the input that holds its
+            cotangent at each node.
     """
 
     system: System
     names: Mapping[str, str]
     out: str = ""
     previous: Mapping[str, str] = field(default_factory=dict)
+    outs: Mapping[str, str] = field(default_factory=dict)
 
 
 class Names:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cellwise.autodiff.derivative import Derivative, names_of
 from cellwise.autodiff.linear import linearise
 from cellwise.autodiff.reads import given_names, named_values
 from cellwise.autodiff.rules import zeros
 from cellwise.graph.build import build
 from cellwise.graph.node import Node
-from cellwise.graph.system import Equation, System
+from cellwise.graph.system import System
 
 
 def tangent(system: System) -> Derivative:
@@ -21,15 +23,14 @@ def tangent(system: System) -> Derivative:
     names = _tangent_names(system)
     lines = list(system.lines())
     tangents = linearise([line.value for line in lines], lambda node: _leaf(node, names))
-    values = [
-        zeros(line.value.shape) if value is None else value
-        for line, value in zip(lines, tangents, strict=True)
-    ]
-    values = named_values(system, values)
-    derived = [
-        Equation(names[line.name], line.index, value, line.comment, line.span)
-        for line, value in zip(lines, values, strict=True)
-    ]
+    derived = named_values(
+        system,
+        [
+            replace(e, name=names[e.name], value=zeros(e.value.shape) if value is None else value)
+            for e, value in zip(lines, tangents, strict=True)
+        ],
+    )
+    values = [line.value for line in derived]
     n_leaf, n_totals = len(system.leaf), len(system.totals)
     result = System(
         equations=tuple(derived[n_leaf : len(derived) - n_totals]),

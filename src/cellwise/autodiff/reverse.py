@@ -36,18 +36,14 @@ def backward(system: System) -> Derivative:
     sweep = _Sweep(system, *_names(system))
     equations = sweep.steps()
     totals = sweep.totals()
-    values = named_values(system, [line.value for line in (*equations, *totals)])
-    renewed = [
-        Equation(line.name, line.index, value, line.comment, line.span)
-        for line, value in zip((*equations, *totals), values, strict=True)
-    ]
+    renewed = named_values(system, [*equations, *totals])
     inputs = system.inputs
     result = System(
         equations=tuple(renewed[: len(equations)]),
         output=sweep.names[inputs[0]] if inputs else equations[-1].name,
         totals=tuple(renewed[len(equations) :]),
         constants=system.constants,
-        given=given_names(system, values),
+        given=given_names(system, [line.value for line in renewed]),
     )
     return Derivative(result, sweep.names, sweep.out, sweep.previous)
 

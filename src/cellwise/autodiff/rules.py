@@ -326,8 +326,10 @@ def _inverse_std(s: Node, tangents: Tangents) -> Node | None:
     return neg(mul(mul(s, s), build("mean", mul(build("norm", s.arguments[0]), v_dot))))
 
 
+_LEAVES = ("read", "parameter", "labelled", "constant", "number")
+
 RULES: dict[str, Rule] = {
-    **{name: Rule(_none) for name in ("read", "parameter", "labelled", "constant", "number")},
+    **{name: Rule(_none) for name in _LEAVES},
     **{name: Rule(_none) for name in ("sign", "step", "greater", "is_largest")},
     # linear in one argument
     "neg": _linear(lambda _, d: neg(d)),
@@ -339,7 +341,9 @@ RULES: dict[str, Rule] = {
     "permute": _linear(_permute_transposed),
     # The sum over steps or children: each gets the whole's cotangent.
     "total": _linear(lambda _, d: d),
+    "total_labelled": _linear(lambda _, d: d),
     "sum_children": _linear(lambda _, d: d),
+    "sum_parents": _linear(lambda _, d: d),
     "first": Rule(_same),
     # linear in each argument
     "add": Rule(_add, _add_transposed),

@@ -2,11 +2,13 @@
 
 from torch import Tensor
 
-from cellwise.backends.base import Backend, Bound
-from cellwise.backends.cpu import Cpu
+from cellwise.backends.base import Backend, Bound, NodesBackend, NodesBound
+from cellwise.backends.cpu import Cpu, CpuNodes
 from cellwise.backends.reference import Reference
+from cellwise.backends.reference_nodes import ReferenceNodes
 
 BACKENDS: dict[str, Backend] = {"reference": Reference(), "cpu": Cpu()}
+NODES_BACKENDS: dict[str, NodesBackend] = {"reference": ReferenceNodes(), "cpu": CpuNodes()}
 
 PREFERRED = ("cpu",)
 """What `auto` tries before the reference."""
@@ -25,4 +27,17 @@ def serving(bound: Bound, like: Tensor) -> tuple[Backend, str]:
     return BACKENDS["reference"], f"auto: {'; '.join(reasons)}"
 
 
-__all__ = ["BACKENDS", "Backend", "serving"]
+def serving_nodes(bound: NodesBound, like: Tensor) -> tuple[NodesBackend, str]:
+    """As `serving`, of a cell over nodes."""
+    if bound.backend != "auto":
+        return NODES_BACKENDS[bound.backend], f"backend={bound.backend!r} was asked for"
+    reasons = []
+    for name in PREFERRED:
+        reason = NODES_BACKENDS[name].refuses(bound, like)
+        if not reason:
+            return NODES_BACKENDS[name], f"auto: compiled kernels serve it ({name})"
+        reasons.append(f"{name} refuses: {reason}")
+    return NODES_BACKENDS["reference"], f"auto: {'; '.join(reasons)}"
+
+
+__all__ = ["BACKENDS", "NODES_BACKENDS", "Backend", "NodesBackend", "serving", "serving_nodes"]

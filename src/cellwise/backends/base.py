@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 from torch import Tensor
 
+from cellwise.backends.kept import kept
+from cellwise.backends.nodes import Nodes
 from cellwise.backends.schedule import Schedule
+from cellwise.passes.content import content
+from cellwise.passes.nodes import CompiledNodes
+from cellwise.passes.normal import RefusedError
 from cellwise.passes.pipeline import Compiled
 from cellwise.passes.program import Program
+from cellwise.passes.rows import RowPrograms, row_programs
+from cellwise.passes.stored import dump_rows, load_rows
 
 Direction = Literal["forward", "backward"]
 
@@ -75,3 +83,76 @@ class Backend(Protocol):
         keep: Sequence[str],
     ) -> Swept:
         """Compute one program over all rows; `keep` names the signals to give back."""
+
+
+@dataclass(frozen=True, eq=False)
+class NodesBound:
+    """A compiled cell over nodes with numbers for its sizes and constants; as `Bound`.
+
+    `n_labels` is how many labels an edge can have.
+    """
+
+    compiled: CompiledNodes
+    sizes: tuple[tuple[str, int], ...]
+    constants: tuple[tuple[str, float], ...]
+    backend: str
+    n_labels: int = 0
+
+    @cached_property
+    def rows(self) -> RowPrograms | str:
+        """The programs over rows, or why there are none."""
+        system = self.compiled.forward
+        try:
+            made = kept(lambda: dump_rows(row_programs(self.compiled)), content(system), "rows")
+        except RefusedError as error:
+            return str(error)
+        return load_rows(made)
+
+
+@dataclass(frozen=True)
+class NodesFeed:
+    """The arrays that a sweep over nodes reads.
+
+    Attributes:
+        rows: signals from outside: [N, ·] of nodes, [E, ·] of edges. Inputs that only leaves read
+            may end with the leaves.
+        parameters: by name; labelled ones have a leading dimension of labels.
+        like: an array of the precision to compute in.
+        differentiable: whether autograd or a transform looks on, so that nothing may change in
+            place.
+    """
+
+    rows: Mapping[str, Tensor]
+    parameters: Mapping[str, Tensor]
+    like: Tensor
+    differentiable: bool = False
+
+
+@dataclass(frozen=True)
+class NodesSwept:
+    """What a sweep over nodes gives: the kept signals' rows, [N, ·] or [E, ·], and totals."""
+
+    rows: Mapping[str, Tensor]
+    totals: Mapping[str, Tensor]
+
+
+class NodesBackend(Protocol):
+    """Sweeps equations over the nodes of forests."""
+
+    name: str
+
+    def refuses(self, bound: NodesBound, like: Tensor) -> str:
+        """Why this back end cannot serve the cell on arrays like this one, or an empty text."""
+
+    def saved(self, bound: NodesBound) -> tuple[str, ...]:
+        """What its forward has to keep for its backward, besides inputs and results."""
+
+    def sweep(
+        self,
+        bound: NodesBound,
+        direction: Direction,
+        feed: NodesFeed,
+        nodes: Nodes,
+        keep: Sequence[str],
+    ) -> NodesSwept:
+        """Compute the equations at all nodes; `keep` names the signals to give back."""

@@ -186,5 +186,7 @@ EMIT: dict[str, Emit] = {
     "broadcast": _broadcast,
     "bilinear": _plain(_bilinear),
     "permute": _permute,
+    "flatten": _plain(lambda v: v.flatten(-2)),
+    "kron": _plain(lambda a, b: (a.unsqueeze(-1) * b.unsqueeze(-2)).flatten(-2)),
 }
 """Every operation that is neither a leaf nor over steps or children; those are the sweep's."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,9 +18,30 @@ def kept(make: Callable[[], bytes], *parts: str) -> bytes:
 
     The key holds the library's version and its sources, too.
     """
-    return user_store().made(key_of(_version(), _sources(), *parts), make)
+
+    def made() -> bytes:
+        with _uncollected():
+            return make()
+
+    return user_store().made(key_of(_version(), _sources(), *parts), made)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cyclic garbage meanwhile.
+
+    Emission makes so many objects that Python would look through all of torch's, in vain.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@cache
 def _version() -> str:
     try:
         return metadata.version("cellwise")

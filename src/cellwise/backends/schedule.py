@@ -72,4 +72,4 @@ def schedule_of(sizes: tuple[int, ...], n_sequences: int) -> Schedule:
 
 def levels(sizes: Sequence[int], n_sequences: int) -> Schedule:
     """The schedule of a sequence of level sizes."""
-    return schedule_of(tuple(int(size) for size in sizes), n_sequences)
+    return schedule_of(tuple(map(int, sizes)), n_sequences)

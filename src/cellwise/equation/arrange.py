@@ -115,7 +115,8 @@ def _sort(layout: Layout, line: Line, stepped: set[str]) -> None:
 def _is_total(value: Term) -> bool:
     """Whether a value is over all steps, or of parameters and totals alone."""
     terms = list(postorder(value))
-    if any(term.kind == "total" or (term.kind, term.name) == ("call", "first") for term in terms):
+    whole = ("total", "total_labelled")
+    if any(term.kind in whole or (term.kind, term.name) == ("call", "first") for term in terms):
         return True
     reads = [term for term in terms if term.kind == "read"]
     named = any(t.kind == "bare" or (t.kind, t.name) == ("call", "broadcast") for t in terms)
@@ -203,10 +204,11 @@ def _output(layout: Layout, source: Source) -> str:
     chosen = [n for d in source.declarations if d.kind == "output" for n in d.names]
     if len(chosen) > 1:
         raise EquationError("a cell has one output", span=chosen[1][1], also=chosen[0][1])
-    if chosen and chosen[0][0] not in names:
+    known = [*names, *(line.name for line in layout.leaves)]
+    if chosen and chosen[0][0] not in known:
         name, span = chosen[0]
         cause = f"the output '{name}' is defined by no line"
-        raise EquationError(cause, span=span, hint=nearest(name, names))
+        raise EquationError(cause, span=span, hint=nearest(name, known))
     if not names:
         line = layout.steps[-1]
         cause = f"'{snippet(line.target)}' is a vector for each edge; no line defines a node's"

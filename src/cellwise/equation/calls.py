@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cellwise.equation.functions import ARITY, FUNCTIONS, accepted, near_miss
-from cellwise.equation.syntax import Term, postorder
+from cellwise.equation.syntax import Term
 from cellwise.errors import EquationError, Span
 
 
@@ -111,13 +111,28 @@ def _integer(term: Term) -> int:
 
 
 def _names(term: Term) -> tuple[str, ...]:
-    """The names whose sizes add up to a piece: `h`, `h[t]` or `[x, h]`."""
-    found = tuple(inner.name for inner in postorder(term) if inner.kind != "concat")
-    kinds = {inner.kind for inner in postorder(term)} - {"concat", "bare", "read"}
-    if kinds:
-        raise EquationError(
-            f"the size of a piece is given by names, but '{term}' is found",
-            span=term.span,
-            hint="Write a name, or [a, b] for the sum of two sizes.",
-        )
-    return found
+    """The names whose sizes add up to a piece: `h`, `h[t]`, `[x, h]`; `W.1` for `W.T`."""
+    found, stack = list[str](), [term]
+    while stack:
+        inner = stack.pop()
+        name = _sized(inner)
+        if not name and inner.kind != "concat":
+            raise EquationError(
+                f"the size of a piece is given by names, but '{term}' is found",
+                span=term.span,
+                hint="Write a name, or [a, b] for the sum of two sizes.",
+            )
+        found += [name] if name else []
+        stack += () if name else reversed(inner.arguments)
+    return tuple(found)
+
+
+def _sized(term: Term) -> str:
+    """What has the size of a term: a name, or an axis of an array that is transposed; else none."""
+    if term.kind in ("bare", "read"):
+        return term.name
+    inside = [inner.kind for inner in term.arguments]
+    if (term.kind, inside) == ("transpose", ["bare"]):
+        return f"{term.arguments[0].name}.1"
+    permuted = (term.kind, term.name, inside) == ("call", "permute", ["bare", *["number"] * 3])
+    return f"{term.arguments[0].name}.{_integer(term.arguments[1])}" if permuted else ""

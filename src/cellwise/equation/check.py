@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cellwise.equation.arrange import NOT_BOTH, Layout
+from cellwise.equation.over import FROM_BELOW, OVER, PARENTS, WRITTEN, below_parents
 from cellwise.equation.syntax import Line, Term, postorder, snippet
 from cellwise.errors import EquationError, Span, nearest
+from cellwise.graph.system import SLOTS
 
 CHAIN_INDICES = ("t", "t-1", "t+1")
 HERE = ("", "t", "n", "leaf")
-TREE_INDICES = ("n", "k", "n,k", "left", "right", "parent", "leaf")
+TREE_INDICES = ("n", "k", "n,k", *SLOTS, "leaf")
 
 
 def check(layout: Layout) -> None:
@@ -30,32 +34,59 @@ def _reads(line: Line) -> list[Term]:
     return [term for term in postorder(line.value) if term.kind == "read"]
 
 
+def _reads_here(line: Line) -> list[Term]:
+    """The reads of what the same step or node defines: above a sum over parents, that is `k`."""
+    below = below_parents(line.value)
+    same = ("t", "n", "n,k", "leaf")
+    return [t for t in _reads(line) if (t.index == "k" if t in below else t.index in same)]
+
+
 def _indices(line: Line, layout: Layout) -> None:
     """Every read has an index that its place allows."""
     stack: list[tuple[Term, str]] = [(line.value, "")]
     while stack:
         term, inside = stack.pop()
-        if term.kind in ("total", "first", "sum_children"):
-            _over(term, inside, line)
-            inside = term.kind
+        if term.kind in OVER:
+            inside = _over(term, inside, line, layout)
         elif term.kind == "read":
             _index(term, inside, line, layout)
         stack.extend((a, inside) for a in term.arguments)
 
 
-def _over(term: Term, inside: str, line: Line) -> None:
+def _over(term: Term, inside: str, line: Line, layout: Layout) -> str:
+    """Where the summed expression is evaluated: at each step, node, leaf or edge."""
     if term.kind == "sum_children":
-        if line.index not in ("n",) or inside:
+        if (line.index or inside) != "n" or (line.index and inside):
             cause = "'for k in n' stands in a line that defines name[n], and not within another"
             raise EquationError(cause, span=term.span)
-    elif line.index:
+        return "edge"
+    if term.kind == "sum_parents":
+        if (line.index or inside) not in ("n", "leaf") or (line.index and inside):
+            cause = "'for p in parents' stands in a line that defines name[n] or name[leaf]"
+            raise EquationError(f"{cause}, and not within another", span=term.span)
+        return "edge"
+    _total(term, inside, line, layout)
+    return "edge" if term.kind == "total_labelled" else term.index or "t"
+
+
+def _total(term: Term, inside: str, line: Line, layout: Layout) -> None:
+    one, of = ("step", "t") if layout.structure == "chain" else ("node", "n")
+    if line.index:
         raise EquationError(
-            f"'{term}' is over all steps, but '{snippet(line.target)}' is one step",
+            f"'{term}' is over all {one}s, but '{snippet(line.target)}' is one {one}",
             span=term.span,
-            hint="A sum over all steps stands in a line without an index: d_W = sum(... for t).",
+            hint=f"A sum over all {one}s stands in a line without an index:"
+            f" d_W = sum(... for {of}).",
         )
-    elif inside:
-        raise EquationError(f"'{term}' stands within another sum over the steps", span=term.span)
+    if inside:
+        cause = f"'{term}' stands within another sum over the {one}s"
+        raise EquationError(cause, span=term.span)
+    if term.kind != "first" and (term.index == "t") != (layout.structure == "chain"):
+        cause = f"'{term}' mixes steps [t] and nodes [n]"
+        raise EquationError(cause, span=term.span, hint=NOT_BOTH)
+    reads = (t for t in postorder(term) if t.kind == "read")
+    if term.index == "leaf" and not any(t.index == "leaf" for t in reads):
+        raise EquationError(f"'{term}' reads nothing at [leaf]", span=term.span)
 
 
 def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
@@ -71,19 +102,37 @@ def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
         raise _unknown_index(term, layout)
     if line.index == "" and not inside:
         hint = f"Write sum(... for t), or {term.name}[1] for the first step."
+        hint, what = (hint, "step") if chain else ("Write sum(... for n).", "node")
         raise EquationError(
-            f"'{term}' has no step in a line without an index", span=place, hint=hint
+            f"'{term}' has no {what} in a line without an index", span=place, hint=hint
         )
-    if term.index in ("k", "n,k") and inside != "sum_children" and line.index != "n,k":
-        hint = f"Write sum({term.name}[{term.index}] for k in n)."
+    if not chain:
+        where = inside or ("edge" if line.index == "n,k" else line.index)
+        _at_node(term, where, total=not line.index)
+
+
+def _at_node(term: Term, where: str, *, total: bool) -> None:
+    """A read is of what is there: at a node, an edge (of both its ends) or a leaf."""
+    place, index = term.span, term.index
+    if index in ("k", "n,k") and where == "n":
+        hint = f"Write sum({term.name}[{index}] for k in n)."
         raise EquationError(
             f"'{term}' stands outside of a sum over the children", span=place, hint=hint
         )
-    if term.index == "leaf" and line.index != "leaf":
+    if index == "leaf" and where != "leaf":
         raise EquationError(f"'{term}' is read outside of a leaf's equation", span=place)
-    if line.index == "leaf" and term.index not in ("n", "leaf", "parent"):
+    if total and where == "leaf" and index == "n":
+        hint = f"Write {term.name}[leaf]."
+        raise EquationError(f"'{term}' is read in a sum over leaves", span=place, hint=hint)
+    if where == "leaf" and index not in ("leaf", "parent"):
         raise EquationError(
             f"'{term}' is read in a leaf's equation, but a leaf has no child", span=place
+        )
+    if where == "edge" and index in SLOTS:
+        raise EquationError(
+            f"'{term}' is read at an edge, which has only [n], [k] and [n,k]",
+            span=place,
+            hint=f"Carry it in a line of the node: p[n] = {term.name}[{index}], then p[n].",
         )
 
 
@@ -96,13 +145,15 @@ def _unknown_index(term: Term, layout: Layout) -> EquationError:
     hint = (
         "Known are [t] and [t-1]."
         if chain
-        else "Known are [n], [k], [n,k], [left], [right], [parent]."
+        else f"Known are {', '.join(f'[{index}]' for index in ('n', 'k', 'n,k', *SLOTS))}."
     )
     back = term.index.startswith("t-") and term.index[2:].isdigit()
     if chain and back and term.index != "t-0":
         hint += (
             f" To look further back, carry a state: a line p[t] = {term.name}[t-1], then p[t-1]."
         )
+    if not chain and term.index in FROM_BELOW:
+        hint = f"Write sum({term.name}[{term.index}] for p in {PARENTS})."
     return EquationError(
         f"unknown index '[{term.index}]' of '{term.name}'", span=term.span, hint=hint
     )
@@ -157,17 +208,20 @@ def _states(layout: Layout) -> None:
     defined = layout.defined
     edges = {line.name for line in layout.steps if line.index == "n,k"}
     for line in layout.values():
+        below = below_parents(line.value)
         for term in _reads(line):
             if term.index == "n" and term.name in edges:
                 hint = f"Write sum({term.name}[n,k] for k in n)."
                 raise EquationError(f"'{term.name}' belongs to an edge", span=term.span, hint=hint)
-            if term.index in HERE or term.name in layout.given:
+            here = term.index == "k" if term in below else term.index in HERE
+            if here or term.name in layout.given:
                 continue
             if term.index == "n,k" and term.name not in edges:
                 cause = f"no line defines '{term.name}[n,k]'"
                 raise EquationError(cause, span=term.span, hint=nearest(term.name, edges))
             if term.name not in defined:
-                raise _unknown_state(term, layout)
+                index = WRITTEN.get(term.index, term.index) if term in below else term.index
+                raise _unknown_state(replace(term, index=index), layout)
 
 
 def _unknown_state(term: Term, layout: Layout) -> EquationError:
@@ -206,9 +260,7 @@ def _order(layout: Layout) -> None:
     for lines in (layout.steps, layout.leaves):
         position = {line.name: number for number, line in enumerate(lines)}
         for number, line in enumerate(lines):
-            for term in _reads(line):
-                if term.index not in ("t", "n", "n,k", "leaf"):
-                    continue
+            for term in _reads_here(line):
                 other = position.get(term.name)
                 if other is not None and other >= number:
                     raise _too_early(term, lines, number, other)
@@ -245,10 +297,9 @@ def _cycle(lines: list[Line], start: int, goal: int) -> list[str]:
             while way[-1] != start:
                 way.append(came[way[-1]])
             return [lines[number].name for number in (way[0], *reversed(way[1:]))]
-        for term in _reads(lines[current]):
+        for term in _reads_here(lines[current]):
             following = position.get(term.name)
-            same = term.index in ("t", "n", "n,k", "leaf")
-            if following is not None and same and following not in came:
+            if following is not None and following not in came:
                 came[following] = current
                 queue.append(following)
     return []

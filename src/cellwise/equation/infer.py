@@ -63,8 +63,7 @@ class Builder:
 
     def _node(self, term: Term, arguments: tuple[Node, ...]) -> Node:
         if term.kind == "read":
-            index = "n" if term.index == "leaf" else term.index
-            return read(term.name, index, self.shapes.of(term))
+            return read(term.name, term.index, self.shapes.of(term))
         if term.kind == "parameter":
             return parameter(term.name, self.shapes.of(term))
         if term.kind == "labelled":
@@ -82,4 +81,4 @@ class Builder:
             return (term.axes,)
         if term.kind == "broadcast":
             return (self.shapes.of(term),)
-        return ()
+        return (term.index,) if term.kind in ("sum_parents", "total_labelled") else ()

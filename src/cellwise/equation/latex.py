@@ -24,6 +24,7 @@ from cellwise.equation.piece import (
 from cellwise.equation.symbols import Context, Printer
 from cellwise.graph.node import Node
 from cellwise.graph.operations import OPERATIONS
+from cellwise.graph.system import SLOTS
 
 _GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau"
@@ -41,7 +42,7 @@ _ACCENTS = {
     "\u030c": "check",
 }
 _SUBSCRIPT_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_SOURCES = ("prev", "out", "pre", "in")
+_SOURCES = ("prev", "out", "pre", "in", "down", *SLOTS)
 """Words between `d_` and a name that say which cotangent of it is meant."""
 
 
@@ -229,11 +230,21 @@ def _broadcast(node: Node, inner: tuple[Piece, ...], _: Context) -> Piece:
     return piece(ADJACENT, at_least(ADJACENT, inner[0]), r" \, \mathbf{1}")
 
 
-def _over(sign: str) -> Printer:
-    def write(_: Node, inner: tuple[Piece, ...], __: Context) -> Piece:
-        return piece(PRODUCT, sign, " ", at_least(PRODUCT, inner[0]))
+def _over(node: Node, inner: tuple[Piece, ...], _: Context) -> Piece:
+    return piece(PRODUCT, f"\\sum_{_below(node)} ", at_least(PRODUCT, inner[0]))
 
-    return write
+
+def _below(node: Node) -> str:
+    """What stands below the sign of a sum."""
+    attribute = str(node.attributes[0]) if node.attributes else ""
+    if node.operation == "sum_children":
+        return r"{k \in n}"
+    if node.operation == "sum_parents":
+        return f"{{p: n = \\mathrm{{{attribute}}}(p)}}" if attribute else r"{p: n \in p}"
+    if node.operation == "total_labelled":
+        return f"{{n,k: {_index(attribute)}}}"
+    words = _index(attribute or "t")
+    return words if len(words) == 1 else f"{{{words}}}"
 
 
 def _first(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
@@ -281,8 +292,10 @@ LATEX: dict[str, Printer] = {
     "part": _part,
     "permute": _permute,
     "broadcast": _broadcast,
-    "total": _over(r"\sum_t"),
+    "total": _over,
     "first": _first,
-    "sum_children": _over(r"\sum_{k \in n}"),
+    "sum_children": _over,
+    "sum_parents": _over,
+    "total_labelled": _over,
 }
-"""For every operation of the graph, its printer in LaTeX."""
+"""For every operation of the graph that is not internal, its printer in LaTeX."""

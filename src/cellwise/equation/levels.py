@@ -13,7 +13,7 @@ UNKNOWN, SCALAR, ARRAY = 0, 1, 2
 
 ELEMENTWISE = {name for name, row in OPERATIONS.items() if row.kind == "elementwise"}
 REDUCTIONS = {name for name, row in OPERATIONS.items() if row.kind == "reduction"}
-OVER = {"total", "first", "sum_children"}
+OVER = {name for name, row in OPERATIONS.items() if row.kind == "over"}
 
 
 def levels(layout: Layout) -> dict[str, int]:

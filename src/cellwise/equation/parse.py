@@ -14,6 +14,7 @@ from lark.exceptions import UnexpectedInput
 from cellwise.equation.diagnose import diagnose
 from cellwise.equation.functions import ALIASES
 from cellwise.equation.lines import KEYWORDS, Stretch, split
+from cellwise.equation.over import over
 from cellwise.equation.syntax import Declaration, Line, Term, snippet
 from cellwise.errors import EquationError, Span, nearest
 
@@ -181,22 +182,16 @@ def _make(rule: str, span: Span, terms: tuple[Term, ...], tokens: Sequence[Token
 
 
 def _over(span: Span, terms: tuple[Term, ...], tokens: Sequence[Token]) -> Term:
-    """`sum(EXPR for t)` or `sum(EXPR for k in n)`."""
+    """`sum(EXPR for t)`, `sum(EXPR for k in n)` and so on."""
     name = ALIASES.get(str(tokens[0]), str(tokens[0]))
-    bound = [str(t) for t in tokens if t.type == "NAME"][1:]
     if name != "sum":
         raise EquationError(
             f"'{name}' cannot run over steps or children",
             span=span,
             hint=f"Only 'sum' can. {nearest(name, ['sum'])}".strip(),
         )
-    if bound not in (["t"], ["k", "n"]):
-        raise EquationError(
-            f"unknown range 'for {' in '.join(bound)}'",
-            span=span,
-            hint="Write 'for t' (all steps) or 'for k in n' (the children of a node).",
-        )
-    return Term("total" if bound == ["t"] else "sum_children", span, terms, index=bound[0])
+    words = "".join(f" {t} " if t == "in" else str(t) for t in tokens[3:-1])
+    return over(span, terms[0], words)
 
 
 def index_of(token: Token) -> str:

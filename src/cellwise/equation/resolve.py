@@ -7,10 +7,12 @@ from dataclasses import replace
 from cellwise.equation.arrange import Layout
 from cellwise.equation.calls import function, no_function, product, refuse_round_index
 from cellwise.equation.functions import ALIASES, FUNCTIONS, LITERAL
+from cellwise.equation.over import at_leaf
 from cellwise.equation.syntax import Line, Term, postorder
 from cellwise.errors import EquationError, Span
+from cellwise.graph.system import SLOTS
 
-INDICES = ("t", "t-1", "t+1")
+INDICES = ("t", "t-1", "t+1", "n", "k", "n,k", *SLOTS)
 
 
 class Resolver:
@@ -22,8 +24,7 @@ class Resolver:
             term.name
             for line in layout.values()
             for term in postorder(line.value)
-            if term.kind == "read"
-            and term.index in (*INDICES, "n", "k", "n,k", "left", "right", "parent")
+            if term.kind == "read" and term.index in INDICES
         }
         self.signals = {*layout.defined, *layout.given, *self.read_names}
         self.totals = {line.name for line in layout.totals}
@@ -36,7 +37,8 @@ class Resolver:
 
     def line(self, line: Line) -> Line:
         """The line with its value resolved."""
-        return replace(line, value=self.term(line.value))
+        value = self.term(line.value)
+        return replace(line, value=at_leaf(value) if line.index == "leaf" else value)
 
     def term(self, root: Term) -> Term:
         """The term with all names looked up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cellwise.equation.arrange import Layout
-from cellwise.equation.levels import ELEMENTWISE
+from cellwise.equation.levels import ELEMENTWISE, OVER
 from cellwise.equation.ranks import Ranks
 from cellwise.equation.syntax import Line, Term, postorder, snippet
 from cellwise.equation.unify import OPEN, Owners, Sizes, Tie
@@ -13,7 +13,7 @@ from cellwise.errors import EquationError, ShapeError, Span, nearest
 from cellwise.graph.dimension import Dim, Shape
 from cellwise.graph.operations import OPERATIONS
 
-_SAME = ("total", "first", "sum_children", "softmax", "norm", "is_largest")
+_SAME = (*OVER, "softmax", "norm", "is_largest")
 
 
 class Shapes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cellwise.equation.latex import LATEX, latex_name
+from cellwise.equation.over import as_written
 from cellwise.equation.piece import Piece, plain_number
 from cellwise.equation.symbols import SYMBOLS, Context, Printer, Style, place
 from cellwise.equation.unsaid import misread, open_broadcasts, unsaid
@@ -20,8 +21,9 @@ def show(system: System, style: Style = "text") -> str:
         system: what to print.
         style: `text` (ASCII signs), `unicode`, or `latex` (an `aligned` block).
     """
-    writer = _Writer(system, style)
     written = all(line.span and "same" not in line.span.text for line in system.lines())
+    system = as_written(system)
+    writer = _Writer(system, style)
     if style != "latex" and (system.given or not written):
         text = "\n".join(writer.text())
         writer.same = unsaid(system, text)
@@ -77,12 +79,15 @@ class _Writer(Context):
         return str(self._done[node])
 
     def size(self, dim: Dim) -> str:
-        """Names whose sizes add up to `dim`."""
+        """What has sizes that add up to `dim`: names, or arrays by their first axis."""
         if self._sizes is None:
             self._sizes = _sized(self.system)
         if dim in self._sizes:
-            return self._sizes[dim]
-        names = [self._sizes.get(Dim.of(n), n) for n, count in dim.terms for _ in range(count)]
+            return self._axis(self._sizes[dim])
+        sizes = [self._sizes.get(Dim.of(n)) for n, count in dim.terms for _ in range(count)]
+        unknown = [n for n, count in dim.terms for _ in range(count)]
+        pairs = zip(sizes, unknown, strict=True)
+        names = [name if size is None else self._axis(size) for size, name in pairs]
         return f"[{', '.join(names)}]" if len(names) > 1 else "".join(names)
 
     def _axis(self, name: str) -> str:
@@ -121,7 +126,7 @@ def _comment(line: Equation) -> str:
 
 
 def _sized(system: System) -> dict[Dim, str]:
-    """For every size, a name that has it: a signal, else a parameter whose first axis it is."""
+    """For every size, what has it: a signal, else an axis of a parameter, the first if one is."""
     found: dict[Dim, str] = {}
     for line in system.lines():
         if line.index and line.value.shape:
@@ -132,4 +137,7 @@ def _sized(system: System) -> dict[Dim, str]:
     for name, shape in system.parameters.items():
         if shape:
             found.setdefault(shape[0], name)
+    for name, shape in system.parameters.items():
+        for axis, size in enumerate(shape[1:], 1):
+            found.setdefault(size, f"{name}.{axis}")
     return found

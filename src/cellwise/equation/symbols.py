@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Literal, Protocol
 
 from cellwise.equation.functions import ALIASES, TEXT_NAME, near_miss
+from cellwise.equation.over import range_of
 from cellwise.equation.piece import (
     ADJACENT,
     ATOM,
@@ -171,12 +172,9 @@ def _broadcast(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
     return piece(ATOM, "broadcast(", inner[0], *(f", {size}" for size in sizes), ")")
 
 
-def _total(_: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
-    return piece(ATOM, "∑(" if context.style == "unicode" else "sum(", inner[0], " for t)")
-
-
-def _children(_: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
-    return piece(ATOM, "∑(" if context.style == "unicode" else "sum(", inner[0], " for k in n)")
+def _over(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
+    sign = "∑(" if context.style == "unicode" else "sum("
+    return piece(ATOM, sign, inner[0], f" for {range_of(node)})")
 
 
 def _first(node: Node, inner: tuple[Piece, ...], context: Context) -> Piece:
@@ -210,8 +208,10 @@ SYMBOLS: dict[str, Printer] = {
     "permute": _permute,
     "broadcast": _broadcast,
     "part": _part,
-    "total": _total,
+    "total": _over,
     "first": _first,
-    "sum_children": _children,
+    "sum_children": _over,
+    "sum_parents": _over,
+    "total_labelled": _over,
 }
-"""For every operation of the graph, its printer for text and Unicode; LaTeX is in `latex.py`."""
+"""For every operation that is not internal, its printer for text and Unicode; or `latex.py`."""

@@ -13,6 +13,8 @@ from cellwise.graph.dimension import Dim, Shape
 from cellwise.graph.node import Attribute, Node, intern
 from cellwise.graph.operations import OPERATIONS
 
+_VARYING = ("read", "labelled", "hole", "sum_children", "sum_parents", "gathered")
+
 
 def build(operation: str, *arguments: Node, attributes: tuple[Attribute, ...] = ()) -> Node:
     """The node that applies `operation` to `arguments`.
@@ -26,8 +28,8 @@ def build(operation: str, *arguments: Node, attributes: tuple[Attribute, ...] = 
         wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
         raise ShapeError(f"'{operation}' takes {wanted} arguments, but {len(arguments)} are given")
     shape = row.infer(arguments, attributes)
-    varies = operation == "read" or any(a.varies for a in arguments)
-    if operation in ("total", "first"):
+    varies = operation in _VARYING or any(a.varies for a in arguments)
+    if operation in ("total", "first", "total_labelled"):
         varies = False
     return intern(operation, arguments, attributes, shape, varies)
 
@@ -112,6 +114,19 @@ def part(whole: Node, index: int, sizes: Sequence[Dim]) -> Node:
 def broadcast(scalar: Node, shape: Shape) -> Node:
     """The scalar in every element of an array of `shape`."""
     return build("broadcast", scalar, attributes=(shape,)) if shape else scalar
+
+
+def sum_children(a: Node) -> Node:
+    """The sum over the children k of a node n of an expression of the edge (n, k)."""
+    return build("sum_children", a)
+
+
+def sum_parents(a: Node, slot: str = "") -> Node:
+    """The sum over the edges that lead to a node, of an expression of the edge (n, k), k being it.
+
+    With a slot, over those edges only on which the node is in that slot.
+    """
+    return build("sum_parents", a, attributes=(slot,))
 
 
 def total(a: Node) -> Node:

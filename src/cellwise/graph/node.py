@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from cellwise.graph.dimension import Shape
 
-Attribute = str | int | float | tuple[object, ...]
+Attribute: TypeAlias = "str | int | float | tuple[object, ...] | Node"
 
 
 class Node:

@@ -14,9 +14,10 @@ from cellwise.errors import ShapeError
 from cellwise.graph.dimension import Dim, Shape
 from cellwise.graph.node import Attribute, Node
 
-Kind = Literal["leaf", "elementwise", "reduction", "vector", "linear", "over"]
+Kind = Literal["leaf", "elementwise", "reduction", "vector", "linear", "over", "internal"]
 """What an operation looks at: nothing, the same element of each argument, a whole vector to give a
-scalar, one to give a vector, whole arrays that enter linearly, or many steps or children."""
+scalar, one to give a vector, whole arrays that enter linearly, or many steps or children. What is
+internal is made for back ends by the last passes, and has neither a derivative nor a text."""
 
 Infer = Callable[[tuple[Node, ...], tuple[Attribute, ...]], Shape]
 
@@ -151,6 +152,18 @@ def _permute(arguments: tuple[Node, ...], attributes: tuple[Attribute, ...]) -> 
     return tuple(arguments[0].shape[a] for a in axes if isinstance(a, int))
 
 
+def _said(_: tuple[Node, ...], attributes: tuple[Attribute, ...]) -> Shape:
+    shape = attributes[0]
+    assert isinstance(shape, tuple)
+    return shape  # type: ignore[return-value]
+
+
+def _gathered(_: tuple[Node, ...], attributes: tuple[Attribute, ...]) -> Shape:
+    body = attributes[1]
+    assert isinstance(body, Node)
+    return body.shape
+
+
 def _whole(arguments: tuple[Node, ...], _: tuple[Attribute, ...]) -> Shape:
     return arguments[0].shape
 
@@ -207,6 +220,20 @@ _ROWS = [
     Operation("total", "over", (1, 1), _whole),  # the sum over all steps (and sequences)
     Operation("first", "over", (1, 1), _whole),  # the value at step 1 (summed over sequences)
     Operation("sum_children", "over", (1, 1), _whole),  # the sum over the children k of node n
+    # The sum over the nodes p that n is a child of. Attribute: the slot that n has to be in, or ""
+    # for any. Inside, `n` is the parent and `k` the child, as in every expression of an edge.
+    Operation("sum_parents", "over", (1, 1), _whole),
+    # What back ends make of sums over edges. Attributes: over which rows (`k` children, `p` parents,
+    # `p left` those that have the row in this slot), the body, and how many arguments are the row's
+    # own; the others are read at each of the rows. The body's leaves `hole` stand for arguments.
+    Operation("gathered", "internal", (0, 1000), _gathered),
+    Operation("hole", "internal", (0, 0), _leaf),  # number of the argument, shape
+    # What back ends make of `bilinear`: a matrix times all products of two elements. Attribute: the
+    # shape, with a number for what is a product of two sizes.
+    Operation("flatten", "internal", (1, 1), _said),  # out[i, j K + k] = V[i, j, k]
+    Operation("kron", "internal", (2, 2), _said),  # out[j K + k] = a[j] b[k]
+    # The sum over all edges with a label, for each label: the gradient of W[r].
+    Operation("total_labelled", "over", (1, 1), _whole),
 ]
 
 OPERATIONS: dict[str, Operation] = {row.name: row for row in _ROWS}

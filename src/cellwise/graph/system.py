@@ -13,7 +13,10 @@ from cellwise.graph.node import Node, walk
 
 Structure = Literal["chain", "tree"]
 
-PREVIOUS: tuple[str, ...] = ("t-1", "t+1", "k", "left", "right", "parent")
+SLOTS: tuple[str, ...] = ("left", "right", "up", "parent")
+"""The indices that read one particular neighbour of a node: a child in a slot, or its parent."""
+
+PREVIOUS: tuple[str, ...] = ("t-1", "t+1", "k", "p", *SLOTS)
 """The indices that read another step or node: what makes the name a state."""
 
 
@@ -91,9 +94,17 @@ class System:
     @cached_property
     def states(self) -> tuple[str, ...]:
         """The names that carry over from one step to the next: the output first, then in order."""
-        carried = {name for (name, index) in self.reads() if index in PREVIOUS}
+        carried = {name for (name, index) in self.reads() if index in PREVIOUS} | self._sent_down
         names = [name for name in self.defined if name in carried]
         return tuple(sorted(names, key=lambda name: name != self.output))
+
+    @cached_property
+    def _sent_down(self) -> set[str]:
+        """The names that a node reads of its parents."""
+        sums = [n for n in walk(self.roots()) if n.operation == "sum_parents"]
+        inner = walk([node.arguments[0] for node in sums])
+        reads = (n for n in inner if n.operation == "read")
+        return {str(n.attributes[0]) for n in reads if n.attributes[1] != "k"}
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -109,6 +120,12 @@ class System:
             if node.operation in ("parameter", "labelled"):
                 found.setdefault(str(node.attributes[0]), node.shape)
         return found
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The parameters that an edge's label chooses, with what the label is called."""
+        found = (n.attributes for n in walk(self.roots()) if n.operation == "labelled")
+        return {str(name): str(label) for name, label, _ in found}
 
     @cached_property
     def structure(self) -> Structure:

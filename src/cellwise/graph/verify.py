@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from cellwise.errors import CellwiseError
 from cellwise.graph.build import build
 from cellwise.graph.dimension import Shape
-from cellwise.graph.node import walk
+from cellwise.graph.node import Node, walk
+from cellwise.graph.places import indices
 from cellwise.graph.system import PREVIOUS, Equation, System
 
-OVER_STEPS = ("total", "first")
+OVER_STEPS = ("total", "first", "total_labelled")
 
 
 class IllFormedError(CellwiseError):
@@ -75,11 +76,24 @@ def _text(shape: Shape) -> str:
 def _order(lines: tuple[Equation, ...]) -> Iterator[str]:
     later = {line.name for line in lines}
     for line in lines:
-        for node in walk([line.value]):
-            here = node.operation == "read" and node.attributes[1] not in PREVIOUS
-            if here and node.attributes[0] in later:
+        for node in _reads_here(line.value):
+            if node.attributes[0] in later:
                 yield f"'{line.name}' reads '{node.attributes[0]}' before its definition"
         later.discard(line.name)
+
+
+def _reads_here(value: Node) -> Iterator[Node]:
+    """The reads of what the same step or node defines; parents are done before the node."""
+    seen, stack = {(value, False)}, [(value, False)]
+    while stack:
+        node, upward = stack.pop()
+        if node.operation == "read" and (
+            node.attributes[1] == "k" if upward else node.attributes[1] not in PREVIOUS
+        ):
+            yield node
+        within = {(a, upward or node.operation == "sum_parents") for a in node.arguments}
+        stack += within - seen
+        seen |= within
 
 
 def _indices(system: System) -> Iterator[str]:
@@ -91,6 +105,9 @@ def _indices(system: System) -> Iterator[str]:
             yield f"'{name}' is a signal and a parameter"
         if not node.varies:
             yield f"the read of '{name}' does not vary over the steps"
+    leaves = {i for line in system.leaf for i in indices(line.value)}
+    if not leaves <= {"leaf", "parent", "over"}:
+        yield "a leaf's line reads at what no leaf has"
     carried = {i for name, i in system.reads() if i in ("t-1", "t+1") and name in system.defined}
     if len(carried) > 1:
         yield "states are read at [t-1] and at [t+1]"

@@ -144,7 +144,10 @@ class Direction(nn.Module):
     def arrays(self, rows: Tensor, states: Sequence[Tensor]) -> Arrays:
         """What a fold over rows [R, I] from states [B, ·] is fed."""
         edges = [s.squeeze(-1) if one else s for s, one in zip(states, self._scalar, strict=True)]
-        return Arrays([rows], edges, [self.weight(name) for name in self._used])
+        own = self._parameters.get  # quicker than an attribute, if it is one of them
+        found = [(own(name), name) for name in self._used]
+        weights = [self.weight(name) if weight is None else weight for weight, name in found]
+        return Arrays([rows], edges, weights)
 
     def forward(
         self, rows: Tensor, states: list[Tensor], levels: Levels

@@ -15,11 +15,14 @@ from cellwise.structures.batch import (
     checked_lengths,
     even_levels,
     jagged_of_rows,
+    levels_of,
     padded_of_rows,
     ragged_levels,
     rows_of_jagged,
     rows_of_padded,
 )
+from cellwise.structures.plain import is_eager
+from cellwise.structures.ragged import known_levels
 
 Sequences = Tensor | PackedSequence
 
@@ -96,7 +99,7 @@ def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_f
         _check_features(x.data, input_size, "PackedSequence data [N, I]", 2)
         sizes, order = x.batch_sizes, x.sorted_indices
         n_sequences = int(sizes[0]) if len(sizes) else 0
-        return Packed(x.data, Levels(sizes, n_sequences, len(x.data), order), x)
+        return Packed(x.data, levels_of(sizes, n_sequences, len(x.data), order), x)
     if not isinstance(x, Tensor):
         raise ShapeError(f"x must be a tensor or a PackedSequence, but is a {type(x).__name__}")
     if x.is_nested:
@@ -150,10 +153,13 @@ def _levels(lengths: Tensor | None, n_steps: int, n_sequences: int) -> Levels:
     """
     room = n_steps * n_sequences
     if lengths is not None:
-        traced = torch.compiler.is_compiling()
-        n_rows = room if traced else int(lengths.sum())
-        if traced or n_rows < room:
-            return ragged_levels(lengths, n_rows, n_steps)
+        if torch.compiler.is_compiling():
+            return ragged_levels(lengths, room, n_steps)
+        known = tuple(lengths.tolist())
+        if sum(known) < room:
+            if is_eager() and lengths.is_cpu:
+                return known_levels(known, n_steps)
+            return ragged_levels(lengths, sum(known), n_steps)
     return even_levels(n_steps, n_sequences, torch.device("cpu"))
 
 

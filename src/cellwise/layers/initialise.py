@@ -30,17 +30,17 @@ def suggested(system: System) -> dict[str, str | float]:
         for argument in node.arguments:
             turned = argument.operation == "transpose"
             leaf = argument.arguments[0] if turned else argument
-            if leaf.operation == "parameter" and node.operation != "transpose":
+            if leaf.operation in ("parameter", "labelled") and node.operation != "transpose":
                 uses[str(leaf.attributes[0])].append((node, leaf))
-    forget = _forget_biases(system)
-    return {name: 1.0 if name in forget else _suggest(pairs) for name, pairs in uses.items()}
+    forget, sums = _forget_biases(system), _sums_of_children(system)
+    return {name: 1.0 if name in forget else _suggest(pairs, sums) for name, pairs in uses.items()}
 
 
-def _suggest(uses: list[tuple[Node, Node]]) -> str | float:
+def _suggest(uses: list[tuple[Node, Node]], sums: set[str]) -> str | float:
     """The rule for one parameter from the operations that use it."""
     rank = max((len(argument.shape) for _, argument in uses), default=1)
     if rank > 1:
-        recurrent = any(_reads_state(user.arguments) for user, _ in uses)
+        recurrent = any(_reads_state(user.arguments, sums) for user, _ in uses)
         return "recurrent" if recurrent and rank == 2 else "glorot"
     factors = [user for user, _ in uses if user.operation in ("mul", "div", "dot")]
     if not factors:
@@ -49,12 +49,21 @@ def _suggest(uses: list[tuple[Node, Node]]) -> str | float:
     return "ones" if gain else "scaled"
 
 
-def _reads_state(roots: tuple[Node, ...]) -> bool:
-    return any(n.operation == "read" and n.attributes[1] in PREVIOUS for n in walk(roots))
+def _reads_state(roots: tuple[Node, ...], sums: set[str]) -> bool:
+    reads = (n.attributes for n in walk(roots) if n.operation == "read")
+    return any(index in PREVIOUS or (index == "n" and name in sums) for name, index, *_ in reads)
+
+
+def _sums_of_children(system: System) -> set[str]:
+    """The signals that are sums over a node's children."""
+    return {line.name for line in system.equations if line.value.operation == "sum_children"}
 
 
 def _forget_biases(system: System) -> set[str]:
-    """Biases inside the sigmoid of a signal that multiplies a state's previous value itself."""
+    """Biases inside the sigmoid of a signal that multiplies a state's previous value itself.
+
+    Over trees that is a child's, or a parent's.
+    """
     kept = set()
     for node in walk(system.roots()):
         if node.operation == "mul":
@@ -64,7 +73,8 @@ def _forget_biases(system: System) -> set[str]:
                     kept.add(gate)
     found = set()
     for line in system.equations:
-        gates = [n for n in kept if n.operation == "read" and n.attributes[:2] == (line.name, "t")]
+        place = (line.name, line.index)
+        gates = [n for n in kept if n.operation == "read" and n.attributes[:2] == place]
         if (gates or line.value in kept) and line.value.operation == "sigmoid":
             found |= _added(line.value.arguments[0])
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -11,15 +10,14 @@ from torch import Tensor, nn
 
 from cellwise.backends import BACKENDS
 from cellwise.cell import Cell
-from cellwise.cells import get
-from cellwise.cells import names as zoo_names
-from cellwise.errors import (
-    BackendError,
-    ConfigError,
-    EquationError,
-    ShapeError,
-    StructureError,
-    nearest,
+from cellwise.errors import BackendError, ConfigError, ShapeError, StructureError
+from cellwise.layers.arguments import (
+    as_cell,
+    check_backend,
+    check_constants,
+    check_count,
+    check_dropout,
+    check_input,
 )
 from cellwise.layers.direction import Direction, Serving
 from cellwise.layers.forms import Form, Sequences, take_apart
@@ -90,7 +88,7 @@ class Recurrent(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        self.cell = _as_cell(cell)
+        self.cell = as_cell(cell)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.dropout, self.batch_first = float(dropout), batch_first
@@ -153,24 +151,12 @@ class Recurrent(nn.Module):
 
     def _check(self) -> None:
         for name in ("input_size", "hidden_size", "num_layers"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        accepted = ["auto", *BACKENDS]
-        if self.backend not in accepted:
-            hint = nearest(str(self.backend), accepted) or f"Accepted are {', '.join(accepted)}."
-            raise ConfigError(f"unknown back end {self.backend!r}. {hint}")
+            check_count(name, getattr(self, name))
+        check_dropout(self.dropout)
+        check_backend(self.backend, BACKENDS)
         if self.memory not in ("fast", "lean"):
             raise ConfigError(f"memory must be 'fast' or 'lean', not {self.memory!r}")
-        for name, number in self.constants.items():
-            if not isinstance(number, int | float) or not math.isfinite(number):
-                raise ConfigError(f"the constant '{name}' must be a number, not {number!r}")
-            if name not in self.cell.constants:
-                known = ", ".join(self.cell.constants) or "none"
-                hint = nearest(name, self.cell.constants) or f"Its constants: {known}."
-                raise ConfigError(f"the cell '{self.cell.name}' has no constant '{name}'. {hint}")
+        check_constants(self.cell, self.constants)
         _check_inputs(self.cell)
 
     @property
@@ -183,11 +169,11 @@ class Recurrent(nn.Module):
         """All directions of all layers, as the states' first dimension has them."""
         found = []
         for layer in range(self.num_layers):
-            forward = self.get_submodule(f"layer{layer}")
+            forward = self._modules[f"layer{layer}"]
             assert isinstance(forward, Direction)
             found.append(forward)
             if self.bidirectional:
-                backward = forward.get_submodule("reverse")
+                backward = forward._modules["reverse"]
                 assert isinstance(backward, Direction)
                 found.append(backward)
         return found
@@ -223,6 +209,7 @@ class Recurrent(nn.Module):
         """
         form = take_apart(x, lengths, input_size=self.input_size, batch_first=self.batch_first)
         rows, levels = self._cast(form.rows), form.levels
+        directions = self._directions
         states = self._take_states(state, form, rows)
         last: list[list[Tensor]] = []
         for layer in range(self.num_layers):
@@ -232,7 +219,7 @@ class Recurrent(nn.Module):
             for way in range(self.num_directions):
                 at = layer * self.num_directions + way
                 source = levels.reversed(rows) if way else rows
-                y, ends = self._directions[at](source, states[at], levels)
+                y, ends = directions[at](source, states[at], levels)
                 outputs.append(levels.reversed(y) if way else y)
                 last.append(ends)
             rows = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
@@ -347,37 +334,10 @@ class Recurrent(nn.Module):
         return text
 
 
-def _as_cell(cell: Cell | str) -> Cell:
-    if isinstance(cell, Cell):
-        return cell
-    if not isinstance(cell, str):
-        raise ConfigError(f"cell must be a Cell, a zoo name or a text, not {type(cell).__name__}")
-    if "=" in cell or not cell.strip():
-        return Cell(cell)
-    if cell not in zoo_names() and "\n" in cell:
-        return Cell(cell)
-    return get(cell)
-
-
 def _check_inputs(cell: Cell) -> None:
     """A layer feeds one input; every other name that is only read is one that nobody feeds."""
     if cell.system.structure == "tree":
         raise StructureError(f"the cell '{cell.name}' is over trees, but Recurrent folds sequences")
     if cell.system.reverse or cell.system.given:
         raise StructureError(f"the cell '{cell.name}' is a derived one; Recurrent folds forward")
-    if not cell.inputs:
-        raise EquationError(
-            f"the cell '{cell.name}' reads no input", hint="Read one, such as x[t], in some line."
-        )
-    if len(cell.inputs) == 1:
-        return
-    fed = "x" if "x" in cell.inputs else cell.inputs[0]
-    name = next(n for n in cell.inputs if n != fed)
-    node = next(node for (n, _), node in cell.system.reads().items() if n == name)
-    known = [*cell.system.defined, fed]
-    hint = nearest(name, known) or f"Define {name}[t] in a line, or join it to {fed}[t] outside."
-    raise EquationError(
-        f"nobody feeds '{name}': a layer feeds one input, '{fed}'",
-        span=cell.system.spans.get(node),
-        hint=hint,
-    )
+    check_input(cell, "t")

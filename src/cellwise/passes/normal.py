@@ -14,6 +14,7 @@ from typing import Literal
 from cellwise.autodiff.derivative import names_of
 from cellwise.errors import BackendError
 from cellwise.graph.build import add, build, div, mul, neg, number, read, remake, sub
+from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node, walk
 from cellwise.graph.operations import EPSILON, OPERATIONS
 from cellwise.passes.program import Program
@@ -50,6 +51,7 @@ class Normal:
         sections: by section, the name and value of each line, in order.
         totals: the sums over all rows that the program's totals are made of.
         states: the names that carry over, as the program has them.
+        across: names that other rows read from memory: what carries over where rows are nodes.
         reverse: whether the steps run from the last to the first.
     """
 
@@ -57,13 +59,14 @@ class Normal:
     totals: tuple[Total, ...]
     states: tuple[str, ...]
     reverse: bool
+    across: tuple[str, ...] = ()
 
 
 def normalise(program: Program, sizes: Mapping[str, int]) -> Normal:
     """The normal form of a program whose dimensions are known.
 
     Raises:
-        RefusedError: it holds matrices that vary, or products of third order.
+        RefusedError: it holds matrices that vary.
     """
     return _Normaliser(program, sizes).run()
 
@@ -159,9 +162,11 @@ class _Normaliser:
             return self.normal(_EXPANDED[node.operation](node, args, self.sizes))
         if node.operation == "matmul":
             return self._product(node, args)
+        if node.operation == "bilinear":
+            return self._bilinear(node, args)
         if node.operation in REDUCTIONS:
             return self.name(remake(node, args))
-        if node.operation in ("part", "concat", "broadcast"):
+        if node.operation in ("part", "concat", "broadcast", "gathered", "kron"):
             return remake(node, args)
         if OPERATIONS[node.operation].kind != "elementwise":
             raise RefusedError(f"it has no kernel for '{node.operation}'")
@@ -174,6 +179,23 @@ class _Normaliser:
         return remake(
             node, [args[0], operand if operand.operation == "read" else self.name(operand)]
         )
+
+    def _bilinear(self, node: Node, args: tuple[Node, ...]) -> Node:
+        """V a b = flatten(V) @ kron(a, b)."""
+        if node.arguments[0].varies:
+            raise RefusedError("it multiplies with a third-order array that varies")
+        pairs = self._pairs(*args[1:])
+        shape = (node.shape[0], pairs.shape[0])
+        flat = build("flatten", args[0], attributes=(shape,))
+        return build("matmul", flat, self.name(pairs))
+
+    def _pairs(self, *vectors: Node) -> Node:
+        """All products of an element of one vector with one of the other."""
+        count = 1
+        for vector in vectors:
+            count *= vector.shape[0].evaluate(self.sizes)
+        named = [v if v.operation == "read" else self.name(v) for v in vectors]
+        return build("kron", *named, attributes=((Dim((), count),),))
 
     def name(self, value: Node) -> Node:
         """A line of its own for an expression, in the section at work."""
@@ -191,9 +213,10 @@ class _Normaliser:
     def _total(self, node: Node) -> Total:
         value = node.arguments[0]
         if value.operation == "outer":
-            if len(value.arguments) != 2:
-                raise RefusedError("it sums products of three vectors")
-            return Total(node, "outer", tuple(self._signal(a) for a in value.arguments))
+            first, *others = value.arguments
+            if len(others) == 2:
+                others = [self._pairs(*(self.normal(v) for v in others))]
+            return Total(node, "outer", tuple(self._signal(a) for a in (first, *others)))
         if len(value.shape) > 1:
             raise RefusedError(f"it sums matrices ('{value.operation}') over the steps")
         factors = value.arguments

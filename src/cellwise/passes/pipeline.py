@@ -67,11 +67,11 @@ def compile_system(system: System, *, memory: Memory = "fast", verify: bool = Fa
         StructureError: the system has no backward equations.
         BackendError: `verify` found that a pass broke the system; the message names the pass.
     """
-    prepared = _run(PREPARE, system, verify)
+    prepared = run(PREPARE, system, verify)
     if prepared.parameters.keys() != system.parameters.keys() or prepared.inputs != system.inputs:
         prepared = system  # a simplified cell must not lose what a person feeds it
     derived = backward(prepared)
-    readable = _run(READABLE, derived.system, verify)
+    readable = run(READABLE, derived.system, verify)
     if memory == "lean":
         readable = lean(prepared, readable)
     own = {*system.inputs, *system.given, *system.defined, *system.parameters}
@@ -93,10 +93,11 @@ def _program(
     def pruned(system: System) -> System:
         return prune(system, keep)
 
-    return schedule(_run((*passes, pruned), system, verify))
+    return schedule(run((*passes, pruned), system, verify))
 
 
-def _run(passes: tuple[Pass, ...], system: System, verify: bool) -> System:
+def run(passes: tuple[Pass, ...], system: System, verify: bool = False) -> System:
+    """The system after some passes; with `verify`, checked after each."""
     for one in passes:
         system = one(system)
         if verify:

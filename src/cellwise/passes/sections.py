@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Literal
 
 from cellwise.graph.node import Node, walk
-from cellwise.graph.system import Equation, System
+from cellwise.graph.system import PREVIOUS, Equation, System
 from cellwise.passes.program import Program
 
 Section = Literal["before", "loop", "after"]
 
-CARRIED = ("t-1", "t+1")
+CARRIED = PREVIOUS
+"""The indices that read another row."""
 
 
 def names_read(nodes: Iterable[Node], *indices: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from cellwise.autodiff.derivative import Names, names_of
@@ -28,7 +28,7 @@ def share(system: System) -> System:
     if system.structure == "tree":
         return system
     names = _line_names(system)
-    wanted = [node for node in _repeated(system) if node not in names and _worthwhile(node, system)]
+    wanted = [node for node in _repeated(system) if node not in names and worthwhile(node, system)]
     return name_nodes(system, {**names, **dict.fromkeys(wanted, "")})
 
 
@@ -66,7 +66,8 @@ def _repeated(system: System) -> list[Node]:
     return [node for node in order if uses[node] > 1]
 
 
-def _worthwhile(node: Node, system: System) -> bool:
+def worthwhile(node: Node, system: System) -> bool:
+    """Whether an expression that is used more than once should be computed only once."""
     if not node.varies or len(node.shape) > 1 or not node.arguments:
         return False
     inner = [n for n in walk([node]) if n.arguments and n.varies]
@@ -80,6 +81,34 @@ def _worthwhile(node: Node, system: System) -> bool:
 def reads_of(node: Node) -> list[Node]:
     """The reads below a node, in order of first use."""
     return [inner for inner in walk([node]) if inner.operation == "read"]
+
+
+def wanted_name(
+    value: Node, here: Collection[str], user: str, known: Collection[str]
+) -> tuple[str, bool]:
+    """What to call an expression: after the cotangent that it reads, else after its user.
+
+    `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a
+    product inside it takes; `joined` are several signals as one.
+
+    Args:
+        value: the expression.
+        here: the indices of its step, node or edge.
+        user: the line that needs it first.
+        known: the names that lines define so far.
+
+    Returns:
+        The name, and whether a number has to follow in any case.
+    """
+    if value.operation == "concat":
+        return "joined", True
+    for node in reads_of(value):
+        name = str(node.attributes[0])
+        if name.startswith("d_") and node.attributes[1] in here and name in known:
+            stem = re.sub("^d_(pre_|in_)?", "", name)
+            kind = "in" if value.operation in PRODUCTS else "pre"
+            return f"d_{kind}_{stem}", False
+    return user, True
 
 
 @dataclass
@@ -129,20 +158,9 @@ class _Namer:
         return [self.memo[node] for node in roots]
 
     def _make_up(self, value: Node, user: str) -> str:
-        """A name for an expression: after the cotangent that it reads, else after its user.
-
-        `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a
-        product inside it takes; `joined` are several signals as one.
-        """
-        if value.operation == "concat":
-            return self.fresh.numbered("joined")
-        for node in reads_of(value):
-            name = str(node.attributes[0])
-            if name.startswith("d_") and node.attributes[1] == "t" and name in self.emitted_names():
-                stem = re.sub("^d_(pre_|in_)?", "", name)
-                kind = "in" if value.operation in PRODUCTS else "pre"
-                return self.fresh.fresh_or_numbered(f"d_{kind}_{stem}")
-        return self.fresh.numbered(user)
+        """A name for an expression."""
+        wanted, numbered = wanted_name(value, ("t",), user, self.emitted_names())
+        return self.fresh.numbered(wanted) if numbered else self.fresh.fresh_or_numbered(wanted)
 
     def emitted_names(self) -> set[str]:
         """The names that lines define so far."""

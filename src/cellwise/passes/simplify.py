@@ -158,7 +158,8 @@ def _fold(node: Node) -> Node | None:
 
 
 _ZERO_KEEPING = frozenset(
-    "neg sum mean dot matmul transpose outer bilinear permute part".split(),
+    "neg sum mean dot matmul transpose outer bilinear permute part".split()
+    + ["sum_children", "sum_parents"],
 )
 
 

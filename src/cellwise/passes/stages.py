@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node
@@ -18,8 +19,7 @@ from cellwise.passes.normal import REDUCTIONS, Normal
 from cellwise.passes.sections import Section
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """The elements `start` to `start + size` of a line: what one stage computes of it.
 
     Attributes:
@@ -33,13 +33,17 @@ class Piece:
     value: Node
 
     @property
+    def is_apart(self) -> bool:
+        """Whether it is computed in a way of its own, and so in a stage of its own."""
+        return self.value.operation == "kron"
+
+    @property
     def is_reduction(self) -> bool:
         """Whether it sums over a vector."""
         return self.value.operation in REDUCTIONS and self.value.varies
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """A leaf of an expression: elements `start` to `start + size` of a signal or a product.
 
     Attributes:
@@ -73,11 +77,24 @@ class Stage:
         return {(p.name, p.start, p.size): p for p in self.pieces if not p.is_reduction}
 
 
+def own_arguments(node: Node) -> tuple[Node, ...]:
+    """The arguments of a `gathered` that are the row's own; the others are those of other rows."""
+    count = node.attributes[2]
+    assert isinstance(count, int)
+    return node.arguments[:count]
+
+
+def other_arguments(node: Node) -> tuple[Node, ...]:
+    """The arguments of a `gathered` that are read at other rows."""
+    return node.arguments[len(own_arguments(node)) :]
+
+
 class Elements:
     """Where the elements of expressions come from, with numbers for all sizes."""
 
     def __init__(self, sizes: Mapping[str, int]):
         self.sizes = sizes
+        self._accesses: dict[tuple[Node, int, int], tuple[Access, ...]] = {}
 
     def size(self, node: Node) -> int:
         """How many elements a vector has; a scalar has one."""
@@ -99,8 +116,14 @@ class Elements:
             start -= size
         raise IndexError(start)
 
-    def accesses(self, value: Node, start: int, size: int) -> Iterator[Access]:
+    def accesses(self, value: Node, start: int, size: int) -> tuple[Access, ...]:
         """The reads and products that elements of an expression are computed from, each once."""
+        key = (value, start, size)
+        if key not in self._accesses:
+            self._accesses[key] = tuple(self._found(value, start, size))
+        return self._accesses[key]
+
+    def _found(self, value: Node, start: int, size: int) -> Iterator[Access]:
         seen: set[tuple[Node, int, int]] = set()
         stack = [(value, start, size)]
         while stack:
@@ -123,6 +146,10 @@ class Elements:
             return [(inner, at, size)]
         if node.operation in REDUCTIONS:
             return [(node.arguments[0], 0, self.size(node.arguments[0]))]
+        if node.operation == "kron":
+            return [(a, 0, self.size(a)) for a in node.arguments]
+        if node.operation == "gathered":
+            return [(a, start, size) if a.shape else (a, 0, 1) for a in own_arguments(node)]
         return [(a, start, size) if a.shape else (a, 0, 1) for a in reversed(node.arguments)]
 
     def boundaries(self, value: Node, start: int, size: int) -> set[int]:
@@ -142,7 +169,7 @@ class Elements:
                     stack.append((argument, shift))
                     shift += self.size(argument)
                     found.add(shift)
-            elif node.operation not in REDUCTIONS:
+            elif node.operation not in (*REDUCTIONS, "kron"):
                 stack.extend((a, shift) for a in node.arguments)
         return {at for at in found if start < at < start + size}
 
@@ -165,8 +192,7 @@ class _Stager:
         self.normal, self.elements = normal, Elements(sizes)
         self.values = {name: v for lines in normal.sections.values() for name, v in lines}
         operands = {str(n.attributes[0]) for total in normal.totals for n in total.operands}
-        self.wanted = {*keep, *normal.states, *operands}
-        self._known: dict[Piece, list[Access]] = {}
+        self.wanted = {*keep, *normal.states, *normal.across, *operands}
         self.pieces = self._pieces()
 
     def run(self) -> tuple[Stage, ...]:
@@ -232,11 +258,8 @@ class _Stager:
                     stack.extend(self._touched(access))
         return needed
 
-    def _accesses(self, piece: Piece) -> list[Access]:
-        if piece not in self._known:
-            found = self.elements.accesses(piece.value, piece.start, piece.size)
-            self._known[piece] = list(found)
-        return self._known[piece]
+    def _accesses(self, piece: Piece) -> tuple[Access, ...]:
+        return self.elements.accesses(piece.value, piece.start, piece.size)
 
     def _domain(self, piece: Piece) -> int:
         if piece.is_reduction:
@@ -248,6 +271,7 @@ class _Stager:
 
     def _ready(self, piece: Piece, done: set[Piece], here: Collection[Piece]) -> bool:
         """Whether all that a piece reads is done, or at hand at the same element."""
+        here = () if piece.is_apart else here
         for access in self._accesses(piece):
             for other in self._touched(access):
                 same = (other.start, other.size) == (access.start, access.size)
@@ -260,11 +284,14 @@ class _Stager:
 
     def _next(self, remaining: list[Piece], done: set[Piece]) -> list[Piece]:
         ready = [p for p in remaining if self._ready(p, done, ())]
+        if ready[0].is_apart:
+            return ready[:1]
         domain = self._domain(ready[0])
         products = any(self._has_products(p) for p in ready if self._domain(p) == domain)
         chosen: list[Piece] = []
         for piece in remaining:
-            fits = self._domain(piece) == domain and not (products and piece.is_reduction)
+            fits = self._domain(piece) == domain and not piece.is_apart
+            fits = fits and not (products and piece.is_reduction)
             if fits and not products:
                 fits = not self._has_products(piece)
             if fits and self._ready(piece, done, chosen):

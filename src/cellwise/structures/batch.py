@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellwise.errors import StructureError
+from cellwise.structures.moves import moved, taken
+from cellwise.structures.plain import is_eager
 
 
 @dataclass
@@ -30,44 +32,49 @@ class Levels:
         offsets: int64 [T], the first row of each level.
         level: int64 [R], the level of each row.
         place: int64 [R], in which place of its level each row is; 0 beyond the live rows.
+        live: bool [R], which rows are.
         rank: int64 [B], the place of each sequence, or None as `order`.
+        source: int64 [R], the place of each row in a padded batch [T·B, ·], if it is known.
+        where: int64 [T·B], the row of each place of a padded batch, R for padding; as `source`.
     """
 
     sizes: Tensor
     n_sequences: int
     n_rows: int
-    order: Tensor | None = None
-    even: bool = False
-
-    def __post_init__(self) -> None:
-        """Work out where the rows lie. Nothing here is lazy: `torch.compile` traces it as it is."""
-        steps = torch.arange(1, len(self.sizes) + 1, device=self.sizes.device)
-        ends = steps * self.n_sequences if self.even else torch.cumsum(self.sizes, 0)
-        rows = torch.arange(self.n_rows, device=self.sizes.device)
-        last = max(len(self.sizes) - 1, 0)
-        self.offsets = ends - self.sizes
-        self.level = torch.searchsorted(ends, rows, right=True).clamp(max=last)
-        self.live = rows < self.sizes.sum()
-        self.place = torch.where(self.live, rows - self.offsets[self.level], 0)
-        self.rank = None if self.order is None else torch.argsort(self.order)
-        self._mirror: Tensor | None = None
+    order: Tensor | None
+    even: bool
+    offsets: Tensor
+    level: Tensor
+    place: Tensor
+    live: Tensor
+    rank: Tensor | None
+    source: Tensor | None = None
+    where: Tensor | None = None
+    _mirror: Tensor | None = None
 
     def sorted(self, edges: Tensor) -> Tensor:
         """States [B, ·] from the sequences' own order into that of the places."""
-        return edges if self.order is None else _taken(edges, self.order)
+        if self.order is None or self.rank is None:
+            return edges
+        return moved(edges, self.order, self.rank)
 
     def restored(self, edges: Tensor) -> Tensor:
         """States [B, ·] from the order of the places into the sequences' own."""
-        return edges if self.rank is None else _taken(edges, self.rank)
+        if self.order is None or self.rank is None:
+            return edges
+        return moved(edges, self.rank, self.order)
 
     def reversed(self, rows: Tensor) -> Tensor:
         """The rows [R, ·] with every sequence in reverse, each within its own length."""
         if self.even:
             steps = rows.reshape(len(self.sizes), self.n_sequences, *rows.shape[1:])
             return steps.flip(0).reshape(rows.shape)
-        if self._mirror is None:
+        if self._mirror is None and self.source is not None:
+            with torch.inference_mode(mode=False):  # these levels are kept: see `known_levels`
+                self._mirror = self._mirrored()
+        elif self._mirror is None:
             self._mirror = self._mirrored()
-        return _taken(rows, self._mirror)
+        return moved(rows, self._mirror, self._mirror)
 
     def _mirrored(self) -> Tensor:
         """int64 [R], for each row the one that changes places with it."""
@@ -80,9 +87,9 @@ class Levels:
 
 def even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
     """The levels of sequences that all have `n_steps` steps."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return _even_levels(n_steps, n_sequences, device)
-    return _kept_even_levels(n_steps, n_sequences, device)
+    if is_eager():
+        return _kept_even_levels(n_steps, n_sequences, device)
+    return _even_levels(n_steps, n_sequences, device)
 
 
 @lru_cache(maxsize=64)
@@ -94,7 +101,26 @@ def _kept_even_levels(n_steps: int, n_sequences: int, device: torch.device) -> L
 
 def _even_levels(n_steps: int, n_sequences: int, device: torch.device) -> Levels:
     sizes = torch.full((n_steps,), n_sequences, dtype=torch.int64)
-    return Levels(sizes.to(device), n_sequences, n_steps * n_sequences, even=True)
+    return levels_of(sizes.to(device), n_sequences, n_steps * n_sequences, even=True)
+
+
+def levels_of(
+    sizes: Tensor,
+    n_sequences: int,
+    n_rows: int,
+    order: Tensor | None = None,
+    *,
+    even: bool = False,
+) -> Levels:
+    """Work out where the rows lie, by operations that `torch.compile` can trace."""
+    steps = torch.arange(1, len(sizes) + 1, device=sizes.device)
+    ends = steps * n_sequences if even else torch.cumsum(sizes, 0)
+    rows = torch.arange(n_rows, device=sizes.device)
+    offsets, live = ends - sizes, rows < sizes.sum()
+    level = torch.searchsorted(ends, rows, right=True).clamp(max=max(len(sizes) - 1, 0))
+    place = torch.where(live, rows - offsets[level], 0)
+    rank = None if order is None else torch.argsort(order)
+    return Levels(sizes, n_sequences, n_rows, order, even, offsets, level, place, live, rank)
 
 
 def ragged_levels(lengths: Tensor, n_rows: int, n_steps: int) -> Levels:
@@ -102,7 +128,7 @@ def ragged_levels(lengths: Tensor, n_rows: int, n_steps: int) -> Levels:
     order = torch.argsort(lengths, descending=True, stable=True)
     steps = torch.arange(n_steps, device=lengths.device)
     sizes = (lengths[:, None] > steps[None, :]).sum(0)
-    return Levels(sizes, lengths.shape[0], n_rows, order)
+    return levels_of(sizes, lengths.shape[0], n_rows, order)
 
 
 def checked_lengths(lengths: Tensor, n_steps: int, n_sequences: int) -> Tensor:
@@ -121,12 +147,11 @@ def checked_lengths(lengths: Tensor, n_steps: int, n_sequences: int) -> Tensor:
     lengths = lengths.to(torch.int64)
     if torch.compiler.is_compiling() or not n_sequences:
         return lengths
-    bad = ((lengths < 0) | (lengths > n_steps)).nonzero()
-    if len(bad):
-        at = int(bad[0])
+    known = lengths.tolist()
+    if min(known) < 0 or max(known) > n_steps:
+        at = next(at for at, length in enumerate(known) if not 0 <= length <= n_steps)
         raise StructureError(
-            f"lengths[{at}] is {int(lengths[at])}, but must be from 0 to {n_steps}, "
-            "the number of steps"
+            f"lengths[{at}] is {known[at]}, but must be from 0 to {n_steps}, the number of steps"
         )
     return lengths
 
@@ -136,7 +161,9 @@ def rows_of_padded(x: Tensor, levels: Levels) -> Tensor:
     flat = x.reshape(-1, *x.shape[2:])
     if levels.order is None:
         return flat
-    return _taken(flat, levels.level * levels.n_sequences + levels.order[levels.place])
+    if levels.source is not None and levels.where is not None:
+        return moved(flat, levels.source, levels.where)
+    return taken(flat, levels.level * levels.n_sequences + levels.order[levels.place])
 
 
 def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps: int) -> Tensor:
@@ -144,29 +171,24 @@ def padded_of_rows(rows: Tensor, levels: Levels, lengths: Tensor | None, n_steps
     n_sequences = levels.n_sequences
     if levels.rank is None or lengths is None:
         return rows.reshape(n_steps, n_sequences, *rows.shape[1:])
+    if levels.source is not None and levels.where is not None:
+        padded = moved(rows, levels.where, levels.source)
+        return padded.reshape(n_steps, n_sequences, *rows.shape[1:])
     steps = torch.arange(n_steps, device=rows.device)
     live = steps[:, None] < lengths[None, :]
     nothing = rows.new_zeros(1, *rows.shape[1:])
     where = torch.where(live, levels.offsets[:, None] + levels.rank[None, :], len(rows))
-    return _taken(torch.cat([rows, nothing]), where)
-
-
-def _taken(rows: Tensor, index: Tensor) -> Tensor:
-    """rows[index], as a look-up in a table: torch sums the gradient of that row by row.
-
-    The gradient of indexing is summed number by number, on one thread.
-    """
-    return nn.functional.embedding(index, rows) if rows.dim() == 2 else rows[index]
+    return taken(torch.cat([rows, nothing]), where)
 
 
 def rows_of_jagged(values: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The rows [N, ·] of sequences that lie one after another in `values` [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
-    return _taken(values, offsets[order][levels.place] + levels.level)
+    return taken(values, offsets[order][levels.place] + levels.level)
 
 
 def jagged_of_rows(rows: Tensor, offsets: Tensor, levels: Levels) -> Tensor:
     """The sequences one after another [N, ·] of rows [N, ·]."""
     order = levels.order if levels.order is not None else torch.arange(levels.n_sequences)
     source = offsets[order][levels.place] + levels.level
-    return _taken(rows, torch.argsort(source))
+    return taken(rows, torch.argsort(source))

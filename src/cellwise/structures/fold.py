@@ -11,28 +11,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from cellwise.structures.call import Arrays, Call
+from cellwise.structures.plain import is_plain, is_transformed
 
 
 def _apart(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], *, among: bool = True
 ) -> list[Tensor]:
     """The outputs with a copy wherever one shares memory with an input or, `among`, an output."""
-    seen = {t.untyped_storage().data_ptr() for t in inputs}
-    fresh = []
-    for tensor in outputs:
-        place = tensor.untyped_storage().data_ptr()
+    seen, fresh = set(_memories(inputs)), []
+    for tensor, place in zip(outputs, _memories(outputs), strict=True):
         own = place not in seen and tensor.is_contiguous()
         fresh.append(tensor if own else tensor.clone(memory_format=torch.contiguous_format))
         if among:
             seen.add(place)
     return fresh
+
+
+_address, _offset, _item_bytes = Tensor.data_ptr, Tensor.storage_offset, attrgetter("itemsize")
+
+
+def _memories(tensors: Sequence[Tensor]) -> list[int]:
+    """Where the memory begins that each tensor is in; quicker than by way of their storages."""
+    numbers = zip(
+        map(_address, tensors), map(_offset, tensors), map(_item_bytes, tensors), strict=True
+    )
+    return [address - int(offset) * size for address, offset, size in numbers]
 
 
 @torch.library.custom_op("cellwise::fold", mutates_args=())
@@ -120,7 +130,7 @@ def _backward(ctx: Any, cotangents: list[Tensor | None]) -> tuple[Any, ...]:
         if not keep:
             kept = _fold(*_lists(arrays), level_sizes, key, True)[: len(call.kept)]
         sent = _whole_cotangents(call, cotangents[0], ends)
-        if _is_transformed(sent):  # a batch of cotangents at once
+        if is_transformed(sent):  # a batch of cotangents at once
             grads = call.backward(kept, sent[0], sent[1:], backend="reference")
         else:
             grads = _fold_backward(sent, *_lists(arrays), kept, level_sizes, key)
@@ -161,23 +171,13 @@ class _Eager(torch.autograd.Function):
             grads = _differentiable(call, whole, n_kept)
         else:
             sent = _whole_cotangents(call, cotangents[0], cotangents[1:])
-            transformed = "reference" if _is_transformed(sent) else ""
+            transformed = "reference" if is_transformed(sent) else ""
             with _exact(call):
                 found = call.backward(kept, sent[0], sent[1:], backend=transformed)
             if transformed:
                 return None, None, None, *found
             grads = _apart(found, [*tensors, *sent], among=False)
         return None, None, None, *grads
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
-def _is_plain(tensors: Sequence[Tensor]) -> bool:
-    """Whether nothing but autograd looks at what happens to the tensors."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return False
-    return all(type(t) in _PLAIN for t in tensors)
 
 
 def _whole_cotangents(
@@ -231,19 +231,6 @@ def _lists(arrays: Arrays) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
 _fold.register_autograd(_backward, setup_context=_setup)
 
 
-def _is_transformed(tensors: Sequence[Tensor]) -> bool:
-    """Whether a `torch.func` transform or a forward-mode derivative is at work on a tensor."""
-    if torch.compiler.is_compiling():
-        return False
-    functorch = torch._C._functorch
-    wrapped = (functorch.is_functorch_wrapped_tensor, functorch.is_legacy_batchedtensor)
-    if any(check(t) for t in tensors for check in wrapped):
-        return True
-    if forward_ad._current_level < 0:
-        return False
-    return any(forward_ad.unpack_dual(t).tangent is not None for t in tensors)
-
-
 def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Tensor]]:
     """Fold a bound cell over the rows of a batch.
 
@@ -255,14 +242,14 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
     Returns:
         The output's rows [R, ·], zeros beyond the live ones, and the last states [B, ·].
     """
-    if _is_transformed(arrays.all):
+    if is_transformed(arrays.all):
         call = Call(key, arrays, level_sizes)
         with _exact(call):
             outputs = call.forward(call.kept[:1], backend="reference")
         return outputs[0], outputs[1:]
     tensors = arrays.all
     keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-    if _is_plain(tensors):
+    if is_plain(tensors):
         return _folded(key, arrays, level_sizes, keep=keep)
     outputs = _fold(*_lists(arrays), level_sizes, key, keep)
     n_edges = len(arrays.edges)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from cellwise.backends.cpu.products import Form
+from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import Runtime, runtime
 from cellwise.backends.cpu.target import Precision, runnable
 

@@ -9,6 +9,7 @@ from cellwise.backends.base import Bound, Direction
 from cellwise.backends.cpu.kernel import Emission
 from cellwise.backends.cpu.layout import lay_out
 from cellwise.backends.cpu.machine import assembly
+from cellwise.backends.cpu.stage_kernel import stage_kernels
 from cellwise.backends.cpu.target import Precision, target
 from cellwise.graph.node import walk
 from cellwise.passes.normal import normalise
@@ -54,7 +55,8 @@ def kernel_of(
     sizes, keep = dict(cell.sizes), kept(cell.compiled, direction)
     normal = normalise(cell.program(direction), sizes)
     layout = lay_out(normal, stages(normal, sizes, keep), Elements(sizes), keep)
-    return Emission(layout, dict(cell.constants), target(on), precision)
+    kernels = stage_kernels(layout, target(on), precision)
+    return Emission(layout, kernels, dict(cell.constants), target(on), precision)
 
 
 def listing(

@@ -10,7 +10,7 @@ from tests.backends.cpu.kernels import DIRECTIONS, bound, kept, kernel_of
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_what_is_kept_has_whole_rows_and_the_rest_at_most_one_buffer(name, direction):
     cell = bound(name, (3, 5))
     layout = kernel_of(name, direction, (3, 5)).layout
@@ -28,7 +28,7 @@ def test_what_is_kept_has_whole_rows_and_the_rest_at_most_one_buffer(name, direc
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_what_is_read_from_memory_was_stored_there(name, direction):
     layout = kernel_of(name, direction, (3, 5)).layout
     stored = {

@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.machine import assembly
 from cellwise.backends.cpu.packing import emit_pack
-from cellwise.backends.cpu.products import Form
+from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.target import target
 from tests.backends.cpu.forms import PRECISIONS, any_numbers, call, forms, guarded, seeds
 

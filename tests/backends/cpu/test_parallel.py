@@ -14,7 +14,8 @@ from llvmlite import ir
 from cellwise.backends.cpu import parallel
 from cellwise.backends.cpu.emitter import I64, POINTER, integer
 from cellwise.backends.cpu.machine import Library, assemble
-from cellwise.backends.cpu.parallel import emit_walk, run, runner
+from cellwise.backends.cpu.parallel import run, runner
+from cellwise.backends.cpu.parallel_code import emit_walk
 from cellwise.backends.cpu.target import chosen, target
 
 

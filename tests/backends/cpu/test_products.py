@@ -8,7 +8,8 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.listing import tallies
 from cellwise.backends.cpu.machine import assembly
-from cellwise.backends.cpu.products import N_VECTORS, Form, block_sizes, emit_products, streams
+from cellwise.backends.cpu.products import emit_products
+from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
 from cellwise.backends.cpu.target import target
 from tests.backends.cpu.forms import (
     FORMS,

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from cellwise.backends.cpu.machine import assemble
-from cellwise.backends.cpu.products import N_VECTORS, Form
-from cellwise.backends.cpu.runtime import emit_runtime, runtime
+from cellwise.backends.cpu.registers import N_VECTORS, Form
+from cellwise.backends.cpu.runtime import Runtime, runtime
+from cellwise.backends.cpu.runtime_code import emit_runtime
 from cellwise.backends.cpu.target import target
 from tests.backends.cpu.forms import FORMS, PRECISIONS, code, name_of
 
@@ -24,6 +25,16 @@ def test_an_unknown_function_is_an_error():
         code(FORMS[0]).address("product_9_9")
 
 
+def test_what_nothing_calls_is_not_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("CELLWISE_CACHE", str(tmp_path))
+    form = FORMS[0]
+    fresh = Runtime(form)
+    assert fresh.address("pack") and fresh.address("product_2_1")
+    assert len(list(tmp_path.glob("*.compiled"))) == 1
+    assert fresh.address("product_1_1")
+    assert len(list(tmp_path.glob("*.compiled"))) == 2
+
+
 def test_a_runtime_is_made_once():
     form = FORMS[0]
     assert runtime(form.target, form.precision, form.lanes) is code(form)
@@ -33,4 +44,5 @@ def test_a_runtime_is_made_once():
 @pytest.mark.parametrize("name", ["avx512", "neon"])
 def test_targets_that_may_not_run_here_are_emitted(name, precision):
     on = target(name)
-    assert assemble(emit_runtime(Form(on, precision, on.lanes(precision))), on, level=0)
+    form = Form(on, precision, on.lanes(precision))
+    assert all(assemble(emit_runtime(form, width), on, level=0) for width in N_VECTORS)

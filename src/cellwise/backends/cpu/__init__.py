@@ -9,16 +9,27 @@ compiled, frames, sweep, totals  a call: arrays into frames, then the code
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cellwise.backends.base import Bound, Direction, Feed, Swept
-from cellwise.backends.cpu.normal_form import why_none
+from cellwise.backends.base import (
+    Bound,
+    Direction,
+    Feed,
+    NodesBound,
+    NodesFeed,
+    NodesSwept,
+    Swept,
+)
+from cellwise.backends.cpu.normal_form import parts, why_none
+from cellwise.backends.nodes import Nodes
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import BackendError
+from cellwise.passes.rows import RowPrograms
 
 
 class Cpu:
@@ -28,11 +39,7 @@ class Cpu:
 
     def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why it cannot serve a cell on arrays like this one, or an empty text."""
-        if like.device.type != "cpu":
-            return f"it computes on the CPU, and the arrays are on {like.device}"
-        if like.dtype not in (torch.float32, torch.float64):
-            return f"it computes in float32 and float64, and the arrays are {like.dtype}"
-        return _no_machine() or why_none(bound)
+        return _no_arrays(like) or why_none(bound)
 
     def sweep(
         self,
@@ -52,19 +59,66 @@ class Cpu:
         from cellwise.backends.cpu.target import chosen
 
         like = next(iter([*feed.rows.values(), *feed.edges.values()]))
-        reason = self.refuses(bound, like) or _mixed(feed, like)
+        reason = self.refuses(bound, like) or _mixed(like, feed.parameters, feed.edges, feed.rows)
         if reason:
             raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
         precision = "f32" if like.dtype == torch.float32 else "f64"
         code = compiled(bound, direction, tuple(keep), precision, chosen())
-        return Sweep(code, feed, schedule, torch.get_num_threads()).run()
+        return Sweep.over_steps(code, feed, schedule, torch.get_num_threads()).run()
 
 
-def _mixed(feed: Feed, like: Tensor) -> str:
+class CpuNodes:
+    """Equations over the nodes of forests as machine code, rows gathered by address."""
+
+    name = "cpu"
+
+    def refuses(self, bound: NodesBound, like: Tensor) -> str:
+        """Why it cannot serve a cell on arrays like this one, or an empty text."""
+        reason = _no_arrays(like) or (bound.rows if isinstance(bound.rows, str) else "")
+        found = (why_none(part) for part in parts(bound) if part) if not reason else ()
+        return reason or next((why for why in found if why), "")
+
+    def saved(self, bound: NodesBound) -> tuple[str, ...]:
+        """What its forward keeps for its backward, besides inputs and results."""
+        assert isinstance(bound.rows, RowPrograms)
+        return bound.rows.saved
+
+    def sweep(
+        self,
+        bound: NodesBound,
+        direction: Direction,
+        feed: NodesFeed,
+        nodes: Nodes,
+        keep: Sequence[str],
+    ) -> NodesSwept:
+        """Compute the equations at all nodes; `keep` names the signals to give back.
+
+        Raises:
+            BackendError: it refuses.
+        """
+        from cellwise.backends.cpu.nodes import sweep
+
+        reason = self.refuses(bound, feed.like) or _mixed(feed.like, feed.parameters, feed.rows)
+        if reason:
+            raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
+        return sweep(bound, direction, feed, nodes, tuple(keep))
+
+
+def _no_arrays(like: Tensor) -> str:
+    """Why arrays like this one cannot be served, or an empty text."""
+    if like.device.type != "cpu":
+        return f"it computes on the CPU, and the arrays are on {like.device}"
+    if like.dtype not in (torch.float32, torch.float64):
+        return f"it computes in float32 and float64, and the arrays are {like.dtype}"
+    return _no_machine()
+
+
+def _mixed(like: Tensor, *groups: Mapping[Any, Tensor]) -> str:
     """Which array differs in type or place from another, or an empty text."""
-    for arrays in (feed.parameters, feed.edges, feed.rows):
+    dtype = like.dtype
+    for arrays in groups:
         for key, tensor in arrays.items():
-            if tensor.dtype != like.dtype or tensor.device != like.device:
+            if tensor.dtype is not dtype or not tensor.is_cpu:
                 name = key if isinstance(key, str) else key[0]
                 return (
                     f"'{name}' is {tensor.dtype} on {tensor.device}, but other arrays are "

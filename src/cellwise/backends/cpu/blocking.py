@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from cellwise.backends.cpu.products import Form, block_sizes
+from cellwise.backends.cpu.registers import Form, block_sizes
 from cellwise.backends.cpu.target import BYTES
 
 N_VECTORS = 2
@@ -15,8 +15,7 @@ LINE_BYTES = 64
 """A line of the caches."""
 
 
-@dataclass(frozen=True)
-class Blocking:
+class Blocking(NamedTuple):
     """How `sum_outer` cuts its work, and where in `scratch` the parts lie; sizes count numbers.
 
     In this order: the addresses of the turned rows, a tile for what hangs over the last column,

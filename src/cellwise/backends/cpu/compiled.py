@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import accumulate
 
 import numpy as np
 
 from cellwise.backends.base import Bound, Direction
-from cellwise.backends.cpu.calls import ENTRY
-from cellwise.backends.cpu.kernel import Emission
+from cellwise.backends.cpu.calls import call
 from cellwise.backends.cpu.layout import Key, Layout, lay_out
 from cellwise.backends.cpu.machine import Library, assemble, assembly, kept_image
-from cellwise.backends.cpu.normal_form import normal_form
+from cellwise.backends.cpu.normal_form import RowsBound, normal_form
 from cellwise.backends.cpu.panels import Chunk, Source, chunks_of, sources
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.stage import FEW_ROWS, ROWS_AT_ONCE, StageKernel
-from cellwise.backends.cpu.stages_text import program_as_text, stages_as_text
+from cellwise.backends.cpu.stage_kernel import (
+    FEW_ROWS,
+    ROWS_AT_ONCE,
+    StageKernel,
+    stage_kernels,
+)
 from cellwise.backends.cpu.target import BYTES, Precision, Target
-from cellwise.backends.cpu.trace import spills, trace
 from cellwise.backends.cpu.work import Integers
 from cellwise.graph.node import Node
 from cellwise.graph.system import Equation
@@ -64,7 +68,7 @@ class Compiled:
 
     def __init__(
         self,
-        bound: Bound,
+        bound: Bound | RowsBound,
         direction: Direction,
         keep: tuple[str, ...],
         precision: Precision,
@@ -83,8 +87,7 @@ class Compiled:
         }
         self.layout: Layout = lay_out(self.normal, found, elements, keep)
         self.item_bytes = BYTES[precision]
-        self._emission = Emission(self.layout, self.constants, target, precision)
-        self.kernels: Sequence[StageKernel] = self._emission.kernels
+        self.kernels: Sequence[StageKernel] = stage_kernels(self.layout, target, precision)
         parts = (content(self.program.system), repr((bound.sizes, bound.constants)))
         entry = kept_image(self._made, target, "kernel", *parts, repr(keep), precision)
         keys, image = entry.split(b"\n", 1)
@@ -94,14 +97,21 @@ class Compiled:
 
     def _made(self) -> bytes:
         """What is kept on disk: a line with the frame's keys, then the object file."""
-        text = self._emission.text()
+        from cellwise.backends.cpu.kernel import Emission
+        from cellwise.backends.cpu.trace import trace
+
+        emission = Emission(self.layout, self.kernels, self.constants, self.target, self.precision)
+        text = emission.text()
         name = f"{self.program.system.output}_{self.precision}"
         trace(name, lambda: self._stages_as_text(text))
-        keys = json.dumps(self._emission.frame.keys).encode()
+        keys = json.dumps(emission.frame.keys).encode()
         return keys + b"\n" + assemble(text, self.target)
 
     def _stages_as_text(self, text: str) -> dict[str, str]:
         """Each stage of compilation, for people."""
+        from cellwise.backends.cpu.stages_text import program_as_text, stages_as_text
+        from cellwise.backends.cpu.trace import spills
+
         optimised, listing = assembly(text, self.target)
         return {
             "1_program.txt": program_as_text(self.program),
@@ -139,12 +149,12 @@ class Compiled:
         return {key: number for number, key in enumerate(keys)}
 
     @cached_property
-    def weight_offsets(self) -> Integers:
+    def weight_offsets(self) -> tuple[int, ...]:
         """Where the packed weights begin, in bytes, each on a line of its own; then their end."""
         line = ALIGNMENT // self.item_bytes
         items = [o.items for kernel in self.kernels for o in kernel.operands]
         padded = [-(-count // line) * line * self.item_bytes for count in items]
-        return np.cumsum([0, *padded], dtype=np.int64)
+        return tuple(accumulate(padded, initial=0))
 
     @cached_property
     def closings(self) -> list[tuple[Equation, tuple[Node | None, int, int]]]:
@@ -167,28 +177,17 @@ class Compiled:
     @property
     def weight_bytes(self) -> int:
         """How much memory all packed weights take."""
-        return int(self.weight_offsets[-1])
+        return self.weight_offsets[-1]
 
     @cached_property
-    def pack_weights(self) -> Integers:
-        """For each pack, the number of the weights that it is a block of."""
-        found = [self.weight_number[p.stage, p.operand] for p in self.packs]
-        return np.array(found, dtype=np.int64)
-
-    @cached_property
-    def pack_table(self) -> Integers:
-        """The calls that pack, but for the addresses of sources and panels."""
-        table = np.zeros((len(self.packs), ENTRY), dtype=np.int64)
-        for entry, pack in zip(table, self.packs, strict=True):
-            entry[0] = runtime(self.target, self.precision, pack.lanes).address("pack")
-            entry[4:8] = (
-                pack.source.n_columns,
-                len(pack.units),
-                pack.units.ctypes.data,
-                pack.places.ctypes.data,
-            )
-            entry[9] = pack.step
-        return table
+    def pack_calls(self) -> array[int]:
+        """The calls that pack, but for the addresses and strides of sources, and the panels."""
+        calls = array("q")
+        for pack in self.packs:
+            code = runtime(self.target, self.precision, pack.lanes).address("pack")
+            blocks = len(pack.units), pack.units.ctypes.data, pack.places.ctypes.data
+            calls.extend(call(code, 0, 0, 0, pack.source.n_columns, *blocks, 0, pack.step))
+        return calls
 
     @cached_property
     def chunk_rows(self) -> int:
@@ -249,7 +248,7 @@ def _vector_packs(
 
 @lru_cache(maxsize=512)
 def compiled(
-    bound: Bound,
+    bound: Bound | RowsBound,
     direction: Direction,
     keep: tuple[str, ...],
     precision: Precision,

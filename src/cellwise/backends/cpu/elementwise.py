@@ -9,41 +9,21 @@ from typing import cast
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.layout import Frame, Layout, Place
+from cellwise.backends.cpu.layout import Frame
+from cellwise.backends.cpu.pairs import emit_pairs
 from cellwise.backends.cpu.panels import slots_in_order
+from cellwise.backends.cpu.stage_places import (
+    StagePlaces,
+    fixed_nodes,
+    gathered_nodes,
+    is_literal,
+)
 from cellwise.backends.cpu.target import Precision, Target
 from cellwise.backends.cpu.vector_math import EMIT
 from cellwise.graph.node import Node, walk
-from cellwise.graph.operations import OPERATIONS
-from cellwise.passes.stages import Access, Piece, Stage
+from cellwise.passes.stages import Piece, other_arguments, own_arguments
 
 VOID = ir.VoidType()
-
-
-class StagePlaces:
-    """The places that one stage reads and writes: the columns of its table of addresses."""
-
-    def __init__(self, stage: Stage, layout: Layout):
-        self.stage, self.layout = stage, layout
-        self.order: list[Place] = []
-        self.of_read: dict[Node, int] = {}
-        for piece in stage.pieces:
-            for access in layout.elements.accesses(piece.value, piece.start, piece.size):
-                if access.node.operation == "read" and not self._own(access):
-                    place = layout.read(access.node, stage.section)
-                    self.of_read[access.node] = self._number(place)
-        self.of_piece = {
-            p: [self._number(place) for place in layout.stores(p)] for p in stage.pieces
-        }
-
-    def _own(self, access: Access) -> bool:
-        key = (str(access.node.attributes[0]), access.start, access.size)
-        return access.node.attributes[1] == "t" and key in self.stage.own
-
-    def _number(self, place: Place) -> int:
-        if place not in self.order:
-            self.order.append(place)
-        return self.order.index(place)
 
 
 @dataclass(frozen=True)
@@ -74,7 +54,11 @@ def emit_elements(name: str, places: StagePlaces, setting: Setting, lanes: int) 
     tile[row * row_stride + slot * slot_stride + u].
     """
     emitter = setting.function(name, [POINTER, POINTER, POINTER, *[I64] * 5])
-    _Elements(emitter, places, setting, lanes).emit()
+    first = places.stage.pieces[0]
+    if first.is_apart:
+        emit_pairs(emitter, places, first, setting.target.lanes(setting.precision))
+    else:
+        _Elements(emitter, places, setting, lanes).emit()
     return emitter.function
 
 
@@ -106,6 +90,12 @@ class _Elements:
             index = self.layout.fixed_index(node)
             slot = self.frame.slot("fixed", index)
             self.fixed[index] = self.e.load_pointer(self.table, slot)
+        self.bases = {
+            name: self.e.load_pointer(self.table, self.frame.slot("rows", name))
+            for piece in self.stage.pieces
+            for node in gathered_nodes(piece.value)
+            for name in (str(a.attributes[0]) for a in other_arguments(node))
+        }
         self.e.loop(integer(0), self.n_rows, 1, self._row)
         self.e.builder.ret_void()
 
@@ -167,6 +157,10 @@ class _Elements:
         if node.operation == "read":
             own = self._own(node, start)
             return [] if own is None else [_key(own.value, own.start)]
+        if node.operation == "hole":
+            return []
+        if node.operation == "gathered":
+            return [_key(a, start) for a in own_arguments(node)]
         if node.operation in ("part", "concat"):
             ((inner, at, _),) = self.elements.arguments(node, start, self.stage.size)
             return [_key(inner, at)]
@@ -182,6 +176,8 @@ class _Elements:
                 return self.e.splat(self.constants[str(node.attributes[0])], self.lanes)
             case "read":
                 return self._read(node, start)
+            case "gathered":
+                return self._gathered(node, start)
             case "matmul" if node.varies:
                 slot = self.e.builder.mul(self.stride, integer(self.slots[node, start]))
                 place = self.e.at(self.e.at(self.tile, slot), self.unit)
@@ -209,6 +205,40 @@ class _Elements:
         if own is not None:
             return self.values[_key(own.value, own.start)]
         pointer = self.pointers[self.places.of_read[node]]
+        if not node.shape:
+            return self.e.load_spread(pointer, self.lanes)
+        return self.e.load(self._at(pointer, start), self.lanes)
+
+    def _gathered(self, node: Node, start: int) -> Value:
+        """The sum of an expression over other rows, from a list of their numbers."""
+        over, body = str(node.attributes[0]), node.attributes[1]
+        assert isinstance(body, Node)
+        b, outside = self.e.builder, self.values
+        begin, end = (self.pointers[self.places.of_list(k, over)] for k in ("begin", "end"))
+        first, last = (b.ptrtoint(p, I64) for p in (begin, end))
+        count = b.sdiv(b.sub(last, first), integer(8))
+        own = [outside[_key(a, start)] for a in own_arguments(node)]
+
+        def add(at: Value, sums: list[Value]) -> Sequence[Value]:
+            row = self.e.load_integer(begin, at)
+            others = [self._other(a, row, start) for a in other_arguments(node)]
+            self.values = {
+                _key(hole, start): [*own, *others][int(str(hole.attributes[0]))]
+                for hole in walk([body])
+                if hole.operation == "hole"
+            }
+            return [b.fadd(sums[0], self.value(body, start))]
+
+        # -0.0 is what addition leaves as it is, so that a single row's value comes through whole
+        (total,) = self.e.loop(integer(0), count, 1, add, [self.e.splat(-0.0, self.lanes)])
+        self.values = outside
+        none = b.icmp_signed("==", count, integer(0))
+        return b.select(none, self.e.splat(0.0, self.lanes), total)
+
+    def _other(self, node: Node, row: Value, start: int) -> Value:
+        """A vector of a signal at another row."""
+        size = integer(self.elements.size(node))
+        pointer = self.e.at(self.bases[str(node.attributes[0])], self.e.builder.mul(row, size))
         if not node.shape:
             return self.e.load_spread(pointer, self.lanes)
         return self.e.load(self._at(pointer, start), self.lanes)
@@ -265,34 +295,6 @@ class _Elements:
             else:
                 total = EMIT["maximum"](self.e, *halves)
         return total
-
-
-def fixed_nodes(stage: Stage, layout: Layout) -> list[Node]:
-    """What a stage reads that is the same in all rows, literals aside."""
-    found: dict[Node, None] = {}
-    stack: list[tuple[Node, int]] = [(p.value, p.start) for p in stage.pieces]
-    seen: set[tuple[Node, int]] = set()
-    while stack:
-        entry = stack.pop()
-        node, start = entry
-        if entry in seen or node.operation in ("read", "number", "constant"):
-            continue
-        seen.add(entry)
-        if node.varies or node.operation in ("concat", "part", "broadcast"):
-            if node.operation != "matmul":
-                inner = layout.elements.arguments(node, start, stage.size)
-                stack.extend((n, at) for n, at, _ in inner)
-        elif node.shape or not is_literal(node):
-            found[node] = None
-    return list(found)
-
-
-def is_literal(node: Node) -> bool:
-    """Whether a scalar is made of numbers and constants alone."""
-    leaves = ("number", "constant")
-    return all(
-        n.operation in leaves or OPERATIONS[n.operation].kind == "elementwise" for n in walk([node])
-    )
 
 
 def _is_given(node: Node) -> bool:

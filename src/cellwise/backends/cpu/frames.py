@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-
-import numpy as np
 
 from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
 from cellwise.backends.cpu.layout import Key
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.work import Integers, Share
+from cellwise.backends.cpu.work import Work
 
-Slots = list[tuple[int, str]]
+Named = list[tuple[int, str]]
 
 
-class Template:
-    """The frame of one thread's share, but for the addresses that change from call to call.
+class Slots:
+    """Where in the frames of a program what has its place, whoever computes how many rows.
 
     Attributes:
-        numbers: what stays.
-        scratch_bytes: how much memory the thread needs to itself.
-        rows, edges, last: slots and signals of the arrays of a call.
+        numbers: a frame with what is always the same.
+        rows, edges, firsts, lasts: slots and signals of the arrays of a call.
         fixed: slots and numbers of fixed values.
         weights: slots, and which weights.
+        of_share: slots, and what of the share.
+        scratch: slots of the thread's own memory, and how many bytes it takes: for each of its
+            places, for each row of its capacity, and in all.
     """
 
-    def __init__(self, compiled: Compiled, share: Share):
-        self.compiled, self.share = compiled, share
-        self.capacity = max(compiled.chunk_rows, share.most)
-        self.numbers: Integers = np.zeros(len(compiled.keys), dtype=np.int64)
-        self.rows: Slots = []
-        self.edges: Slots = []
-        self.firsts: Slots = []
-        self.lasts: Slots = []
+    def __init__(self, compiled: Compiled):
+        self.compiled = compiled
+        self.numbers = [0] * len(compiled.keys)
+        self.rows: Named = []
+        self.edges: Named = []
+        self.firsts: Named = []
+        self.lasts: Named = []
         self.fixed: list[tuple[int, int]] = []
         self.weights: list[tuple[int, tuple[int, int]]] = []
-        self.scratch_bytes = 0
-        scratch: list[tuple[int, int]] = []
+        self.of_share: Named = []
+        self.scratch: list[tuple[int, tuple[int, int, int]]] = []
         for slot, key in enumerate(compiled.keys):
-            n_bytes = self._scratch(key)
-            if n_bytes:
-                scratch.append((slot, self.scratch_bytes))
-                self.scratch_bytes += -(-n_bytes // ALIGNMENT) * ALIGNMENT
-            else:
+            found = self._scratch(key)
+            if found is None:
                 self._enter(slot, key)
-        self._slots = np.array([slot for slot, _ in scratch], dtype=np.int64)
-        self._offsets = np.array([at for _, at in scratch], dtype=np.int64)
+            else:
+                self.scratch.append((slot, found))
 
-    def fill(self, base: int) -> Integers:
-        """A frame whose scratch memory begins at an address."""
-        frame = self.numbers.copy()
-        frame[self._slots] = self._offsets + base
-        return frame
-
-    def _scratch(self, key: Key) -> int:
-        """How many bytes of the thread's own memory a slot points at; none if it does not."""
+    def _scratch(self, key: Key) -> tuple[int, int, int] | None:
+        """The bytes a place, a row and in all of a slot that points at the thread's memory."""
         compiled, item = self.compiled, self.compiled.item_bytes
         match key:
             case ("state", str(name)):
-                return max(2 * self.share.n_places * compiled.layout.sizes[name] * item, 1)
+                return 2 * compiled.layout.sizes[name] * item, 0, 0
             case ("chunk" | "level", str(name)):
-                return self.capacity * compiled.layout.sizes[name] * item
+                return 0, compiled.layout.sizes[name] * item, 0
             case ("tile",):
-                return compiled.tile_items * item
+                return 0, 0, compiled.tile_items * item
             case ("addresses",):
-                return self.capacity * compiled.n_columns * 8
+                return 0, compiled.n_columns * 8, 0
             case ("operand_rows",):
-                return self.capacity * compiled.n_operands * 8
-        return 0
+                return 0, compiled.n_operands * 8, 0
+        return None
 
     def _enter(self, slot: int, key: Key) -> None:
         match key:
@@ -84,30 +73,52 @@ class Template:
                 self.fixed.append((slot, index))
             case ("weights", int(stage), int(operand)):
                 self.weights.append((slot, (stage, operand)))
-            case _:
-                self.numbers[slot] = self._number(key)
-
-    def _number(self, key: Key) -> int:
-        share, compiled = self.share, self.compiled
-        match key:
             case ("product" | "stream" | "block" as kind, int(lanes), int(n_vectors), int(n_rows)):
-                code = runtime(compiled.target, compiled.precision, lanes)
+                code = runtime(self.compiled.target, self.compiled.precision, lanes)
                 name = "stream" if kind == "stream" else "product"
-                return code.address(f"{name}_{n_vectors}_{n_rows}")
-        numbers: dict[Key, Callable[[], int]] = {
-            ("capacity",): lambda: self.capacity,
-            ("chunk_rows",): lambda: compiled.chunk_rows,
-            ("n_places",): lambda: share.n_places,
-            ("n_levels",): lambda: len(share.starts) - 1,
-            ("starts",): lambda: share.starts.ctypes.data,
-            ("rows",): lambda: share.rows.ctypes.data,
-            ("befores",): lambda: share.befores.ctypes.data,
-            ("parities",): lambda: share.parities.ctypes.data,
-        }
-        return numbers[key]()
+                self.numbers[slot] = code.address(f"{name}_{n_vectors}_{n_rows}")
+            case ("chunk_rows",):
+                self.numbers[slot] = self.compiled.chunk_rows
+            case ("table" | "list" | "list_first", str(_)) | (str(_),):
+                self.of_share.append((slot, " ".join(map(str, key))))
 
 
 @lru_cache(maxsize=512)
-def template(compiled: Compiled, share: Share) -> Template:
+def slots(compiled: Compiled) -> Slots:
+    """Where in a program's frames what has its place."""
+    return Slots(compiled)
+
+
+class Template:
+    """The frame of one thread's share, but for the addresses that change from call to call.
+
+    Attributes:
+        slots: those of the program.
+        scratch_bytes: how much memory the thread needs to itself.
+    """
+
+    def __init__(self, compiled: Compiled, share: Work):
+        self.share, self.slots = share, slots(compiled)
+        self._numbers = self.slots.numbers.copy()
+        capacity = max(compiled.chunk_rows, share.most)
+        for slot, what in self.slots.of_share:
+            self._numbers[slot] = capacity if what == "capacity" else share.number(what)
+        self._scratch: list[tuple[int, int]] = []
+        self.scratch_bytes = 0
+        for slot, (a_place, a_row, in_all) in self.slots.scratch:
+            self._scratch.append((slot, self.scratch_bytes))
+            n_bytes = a_place * share.n_places + a_row * capacity + in_all
+            self.scratch_bytes += -(-n_bytes // ALIGNMENT) * ALIGNMENT
+
+    def fill(self, base: int) -> list[int]:
+        """A frame whose scratch memory begins at an address."""
+        frame = self._numbers.copy()
+        for slot, offset in self._scratch:
+            frame[slot] = base + offset
+        return frame
+
+
+@lru_cache(maxsize=64)
+def template(compiled: Compiled, share: Work) -> Template:
     """The template of a program and a share, kept while batches of the same shape come."""
     return Template(compiled, share)

@@ -11,7 +11,7 @@ rows and results are still in the cache when they are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from llvmlite import ir
 
@@ -19,7 +19,8 @@ from cellwise.backends.cpu.denormals import emit_flush_off, emit_flush_on
 from cellwise.backends.cpu.elementwise import VOID, Setting, emit_elements
 from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.layout import Frame, Layout
-from cellwise.backends.cpu.stage import StageBody, StageKernel, stage_kernels
+from cellwise.backends.cpu.stage import StageBody
+from cellwise.backends.cpu.stage_kernel import StageKernel
 from cellwise.backends.cpu.target import Precision, Target
 
 
@@ -31,13 +32,17 @@ class Emission:
     """
 
     def __init__(
-        self, layout: Layout, constants: Mapping[str, float], target: Target, precision: Precision
+        self,
+        layout: Layout,
+        kernels: Sequence[StageKernel],
+        constants: Mapping[str, float],
+        target: Target,
+        precision: Precision,
     ):
-        self.layout, self.frame = layout, Frame()
+        self.layout, self.kernels, self.frame = layout, kernels, Frame()
         module = ir.Module("cellwise")
         module.triple = target.triple
         self.setting = Setting(module, self.frame, constants, target, precision)
-        self.kernels = stage_kernels(layout, target, precision)
 
     def text(self) -> str:
         """The LLVM IR."""

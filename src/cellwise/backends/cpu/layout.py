@@ -33,16 +33,19 @@ class Place:
     """Where the elements of a signal lie, seen from one row.
 
     Attributes:
-        kind: `rows` (an array over all rows), `shifted` (such an array at the step before), `chunk`
+        kind: `rows` (an array over all rows), `shifted` (such an array at another row), `chunk`
             (a buffer of the rows at work), `level` (one of the level at work), `now` and `past`
-            (a state at this step and the one before).
-        name: the signal.
+            (a state at this step and the one before), `begin` and `end` (where the list of the rows
+            that a row gathers begins and ends).
+        name: the signal, or what is gathered.
         size: how many numbers a row has.
+        index: of `shifted`, which other row.
     """
 
     kind: str
     name: str
     size: int
+    index: str = ""
 
 
 @dataclass
@@ -78,7 +81,8 @@ class Layout:
         name, index = str(node.attributes[0]), str(node.attributes[1])
         size = self.elements.size(node)
         if index != "t":
-            return Place("past" if name in self.states else "shifted", name, size)
+            past = name in self.states
+            return Place("past", name, size) if past else Place("shifted", name, size, index)
         if name not in self.sizes or name in self.kept:
             return Place("rows", name, size)
         if name in self.states and section == "loop":
@@ -103,7 +107,8 @@ def lay_out(
         for name, value in defined.items()
     }
     summed = {str(n.attributes[0]) for total in normal.totals for n in total.operands}
-    kept = tuple(name for name in defined if name in keep or name in summed)
+    lasting = {*keep, *summed, *normal.across}
+    kept = tuple(name for name in defined if name in lasting)
     states = tuple(name for name in normal.states if name in defined)
     used = _sections_of_readers(stages, elements)
     home = {p.name: stage.section for stage in stages for p in stage.pieces}

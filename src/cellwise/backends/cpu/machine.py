@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -35,12 +36,20 @@ def _machine(target: Target) -> llvm.TargetMachine:
 
 
 def _optimised(text: str, machine: llvm.TargetMachine, level: int) -> llvm.ModuleRef:
+    """The module, with loops that test at their ends unless `level` is 0.
+
+    All else stands in the IR as it should be: LLVM's own pipeline takes longer than to generate
+    the code, and makes the loops over elements no faster.
+    """
     module = llvm.parse_assembly(text)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=level)
-    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    if level:
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+        passes = llvm.create_new_function_pass_manager()
+        passes.add_loop_rotate_pass()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
     return module
 
 
@@ -65,8 +74,17 @@ def assembly(text: str, target: Target, level: int = 2) -> tuple[str, str]:
         return str(module), machine.emit_assembly(module)
 
 
+@cache
+def _linker(target: Target) -> llvm.LLJIT:
+    return llvm.create_lljit_compiler(_machine(target))
+
+
+_numbers = count()
+"""Of the libraries of this process: each has a name of its own."""
+
+
 class Library:
-    """Machine code in memory; its functions are addresses.
+    """Machine code in memory, for as long as the library lives; its functions are addresses.
 
     Args:
         image: an object file for a target that this machine executes.
@@ -75,10 +93,10 @@ class Library:
 
     def __init__(self, image: bytes, target: Target):
         with _lock:
-            module = llvm.parse_assembly(f'target triple = "{target.triple}"')
-            self._engine = llvm.create_mcjit_compiler(module, _machine(target))
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(image))
-            self._engine.finalize_object()
+            self._linker, self._name = _linker(target), f"cellwise{next(_numbers)}"
+            builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+            # A library ends with the first of what holds it.
+            self._holds = [builder.link(self._linker, self._name)]
 
     def address(self, name: str) -> int:
         """Where a function starts.
@@ -86,7 +104,11 @@ class Library:
         Raises:
             KeyError: it is not there.
         """
-        found: int = self._engine.get_function_address(name)
-        if not found:
-            raise KeyError(name)
-        return found
+        with _lock:
+            try:
+                found = self._linker.lookup(self._name, name)
+            except RuntimeError as error:
+                raise KeyError(name) from error
+            self._holds.append(found)
+            address: int = found[name]
+        return address

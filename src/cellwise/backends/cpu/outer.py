@@ -14,7 +14,7 @@ from llvmlite import ir
 from cellwise.backends.cpu.blocking import LINE_BYTES, N_VECTORS, Blocking
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.packing import emit_transpose
-from cellwise.backends.cpu.products import Form
+from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import Gathered, minimum
 
 _FACTORS = (POINTER, I64, I64, I64, POINTER, I64, POINTER, I64, POINTER)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.products import Form
+from cellwise.backends.cpu.registers import Form
 
 _PACK = (POINTER, I64, I64, I64, I64, POINTER, POINTER, POINTER, I64)
 

@@ -9,14 +9,13 @@ computes some units twice rather than reading beyond the end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cellwise.graph.node import Node
 from cellwise.passes.stages import Elements, Stage
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Panels of equal width.
 
     Attributes:
@@ -38,8 +37,7 @@ class Run:
         return sum(1 for place, at in pairs if at == self.offsets[0] + place * self.width)
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """What a stage multiplies matrices with.
 
     Attributes:
@@ -59,8 +57,7 @@ class Operand:
     items: int
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Vectors of products of one operand that are computed in one pass over it.
 
     Attributes:
@@ -170,8 +167,7 @@ def _chunks(n_slots: int, most: int) -> tuple[int, ...]:
     return (small + 1,) * larger + (small,) * (passes - larger)
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A block of a matrix to be packed: rows `row` to `row + n_rows` of a fixed node.
 
     Attributes:

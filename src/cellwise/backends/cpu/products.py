@@ -14,66 +14,12 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.target import Precision, Target
-
-N_VECTORS = (1, 2, 3, 4)
-"""The widths of panels there are, in vectors."""
+from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
 
 
-@dataclass(frozen=True)
-class Form:
-    """What the runtime is emitted for: numbers of a precision, `lanes` of them in a vector."""
-
-    target: Target
-    precision: Precision
-    lanes: int
-
-    def emitter(self, module: ir.Module, name: str, kinds: Sequence[ir.Type]) -> Emitter:
-        """An emitter at the start of a new function that returns nothing."""
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
-        function.attributes.add("nounwind")
-        function.attributes.add("noinline")
-        return Emitter(function, self.target, self.precision)
-
-
-_MOST_ROWS = {
-    "wide": {1: 8, 2: 8, 3: 8, 4: 6},
-    "fused": {1: 8, 2: 6, 3: 4, 4: 3},
-    "plain": {1: 8, 2: 5, 3: 3, 4: 2},
-}
-"""Rows x vectors that fit the registers with the operands beside them, by class of target."""
-
-
-def _class(target: Target) -> str:
-    if not target.fused:
-        return "plain"  # one more register, for a product before it is added
-    return "wide" if target.n_registers >= 32 else "fused"
-
-
-def block_sizes(target: Target, n_vectors: int) -> tuple[int, ...]:
-    """The numbers of rows that `product_{n_vectors}_{rows}` exists for, the largest first."""
-    return tuple(range(_MOST_ROWS[_class(target)][n_vectors], 0, -1))
-
-
-def most_vectors(target: Target) -> int:
-    """How many vectors of products a pass over an operand had best compute at once."""
-    return 4 if _class(target) == "wide" else 2
-
-
-def streams(target: Target, n_vectors: int, n_rows: int) -> int:
-    """How many panels `stream_{n_vectors}_{n_rows}` takes at once; 1: there is no such function.
-
-    One or two rows alone leave the units of multiplication waiting for the sum before.
-    """
-    if n_rows > 2:
-        return 1
-    most = 12 if target.fused else 9
-    return max(s for s in (1, 2, 4, 8) if s == 1 or s * n_rows * n_vectors <= most)
-
-
-def emit_products(module: ir.Module, form: Form) -> None:
-    """Adds every product and every stream to a module."""
-    for n_vectors in N_VECTORS:
+def emit_products(module: ir.Module, form: Form, widths: Iterable[int] = N_VECTORS) -> None:
+    """Adds every product and every stream of panels of these widths to a module."""
+    for n_vectors in widths:
         for n_rows in block_sizes(form.target, n_vectors):
             _emit_product(module, form, n_vectors, n_rows)
         for n_rows in (1, 2):

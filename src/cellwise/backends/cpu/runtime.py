@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from functools import cache
 
-from llvmlite import ir
-
+from cellwise.backends.cpu.blocking import N_VECTORS as OUTER_WIDTH
 from cellwise.backends.cpu.blocking import Blocking
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
-from cellwise.backends.cpu.outer import emit_sum_outer
-from cellwise.backends.cpu.packing import emit_pack
-from cellwise.backends.cpu.products import Form, block_sizes, emit_products, streams
-from cellwise.backends.cpu.sums import emit_sums
+from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
 from cellwise.backends.cpu.target import Precision, Target
 
 
-def emit_runtime(form: Form) -> str:
-    """The LLVM IR of the whole runtime."""
-    module = ir.Module("runtime")
-    module.triple = form.target.triple
-    emit_products(module, form)
-    emit_pack(module, form)
-    emit_sums(module, form)
-    emit_sum_outer(module, form)
-    return str(module)
+def _image(form: Form, width: int) -> bytes:
+    from cellwise.backends.cpu.runtime_code import emit_runtime
 
-
-def _image(target: Target, precision: Precision, lanes: int) -> bytes:
     # The IR stands in the order that the processor wants; passes over it cost time and gain none.
-    return assemble(emit_runtime(Form(target, precision, lanes)), target, level=0)
+    return assemble(emit_runtime(form, width), form.target, level=0)
+
+
+def _width(name: str) -> int:
+    """With the products of which width a function is compiled."""
+    kind, number, *_ = [*name.split("_"), ""]
+    if kind not in ("product", "stream"):
+        return OUTER_WIDTH
+    if int(number) not in N_VECTORS:
+        raise KeyError(name)
+    return int(number)
 
 
 class Runtime:
@@ -36,9 +33,7 @@ class Runtime:
 
     def __init__(self, form: Form):
         self.form = form
-        target, precision, lanes = form.target, form.precision, form.lanes
-        image = kept_image(lambda: _image(target, precision, lanes), target, precision, str(lanes))
-        self._library = Library(image, target)
+        self._libraries: dict[int, Library] = {}
         self._addresses: dict[str, int] = {}
         self._scratch_items: dict[int, int] = {}
 
@@ -49,8 +44,17 @@ class Runtime:
             KeyError: it is not there.
         """
         if name not in self._addresses:
-            self._addresses[name] = self._library.address(name)
+            self._addresses[name] = self._library(_width(name)).address(name)
         return self._addresses[name]
+
+    def _library(self, width: int) -> Library:
+        """The part of the runtime that holds the products of a width."""
+        if width not in self._libraries:
+            form = self.form
+            parts = (form.precision, str(form.lanes), str(width))
+            image = kept_image(lambda: _image(form, width), form.target, "runtime", *parts)
+            self._libraries[width] = Library(image, form.target)
+        return self._libraries[width]
 
     def block_sizes(self, n_vectors: int) -> tuple[int, ...]:
         """The numbers of rows that `product_{n_vectors}_{rows}` takes, the largest first."""

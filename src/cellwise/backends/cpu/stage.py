@@ -9,80 +9,20 @@ the state buffers holds the step before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.elementwise import VOID, StagePlaces, fixed_nodes
+from cellwise.backends.cpu.elementwise import VOID
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.layout import Frame, Layout, Place
-from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of, operands
-from cellwise.backends.cpu.products import block_sizes, most_vectors, streams
-from cellwise.backends.cpu.target import BYTES, Precision, Target
-from cellwise.passes.stages import Stage
-
-ROWS_AT_ONCE = 24
-"""Rows whose products are kept until their elements are computed."""
-
-GROUP_BYTES = 32 * 1024
-"""The weights of panels that are taken together: they should stay in the first-level cache."""
-
-MOST_UNITS = 128
-"""Units of panels that are taken together, at most: their products must find room, too."""
+from cellwise.backends.cpu.layout import Frame, Place
+from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of
+from cellwise.backends.cpu.registers import block_sizes, streams
+from cellwise.backends.cpu.stage_kernel import FEW_ROWS, ROWS_AT_ONCE, StageKernel
 
 LoopBody = Callable[[Value, list[Value]], list[Value]]
 
 PRODUCT = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I32])
 STREAM = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I64, I64, I32])
-
-FEW_ROWS = 2
-"""Up to so many rows, several panels are computed at once, to have enough sums under way."""
-
-
-@dataclass(frozen=True)
-class StageKernel:
-    """A stage with what was decided for it: the vectors' lanes, the products' panels."""
-
-    stage: Stage
-    lanes: int
-    operands: tuple[Operand, ...]
-    places: StagePlaces
-    item_bytes: int
-
-    @property
-    def n_slots(self) -> int:
-        """How many products a unit has."""
-        return sum(len(o.slots) for o in self.operands)
-
-    def group(self, at: int) -> int:
-        """How many panels of a run have their elements computed together.
-
-        As many as have their weights in the nearest cache: that spares calls, and keeps each
-        panel's weights at hand for all rows.
-        """
-        weights = sum(o.length * len(o.slots) * o.runs[at].width for o in self.operands)
-        panels = len(self.operands[0].runs[at].offsets)
-        most = MOST_UNITS // self.operands[0].runs[at].width
-        return max(1, min(GROUP_BYTES // (weights * self.item_bytes), most, panels))
-
-
-def stage_kernels(layout: Layout, target: Target, precision: Precision) -> list[StageKernel]:
-    """Decide the lanes and the panels of every stage."""
-    found = []
-    for stage in layout.stages:
-        for node in fixed_nodes(stage, layout):
-            layout.fixed_index(node)
-        lanes = min(target.lanes(precision), 1 << (stage.size.bit_length() - 1))
-        found.append(
-            StageKernel(
-                stage,
-                lanes,
-                operands(stage, lanes, most_vectors(target), layout.elements),
-                StagePlaces(stage, layout),
-                BYTES[precision],
-            )
-        )
-    return found
 
 
 class StageBody:
@@ -151,15 +91,18 @@ class StageBody:
 
     def _finder(self, place: Place) -> Callable[[Value], Value]:
         """How to find a place's address from the row's number in this call."""
+        if place.kind in ("begin", "end"):
+            return self._list(place)
         size = integer(place.size)
         base = self._slot(
             place.kind if place.kind in ("chunk", "level") else _base(place), place.name
         )
         if place.kind == "rows":
-            return lambda rel: self.e.at(base, self.b.mul(self._index("rows", rel), size))
+            return lambda rel: self.e.at(base, self.b.mul(self._index(("rows",), rel), size))
         if place.kind == "shifted":
             edge = self._slot("edge", place.name)
-            return lambda rel: self._shifted(base, edge, size, rel)
+            key = ("befores",) if place.index in ("t-1", "t+1") else ("table", place.index)
+            return lambda rel: self._shifted((base, edge), size, self._index(key, rel))
         if place.kind == "chunk":
             start = self.b.sub(self.r0, self.c0)
             return lambda rel: self.e.at(base, self.b.mul(self.b.add(start, rel), size))
@@ -169,11 +112,21 @@ class StageBody:
         start = self.b.mul(parity, self._count("n_places"))
         return lambda rel: self.e.at(base, self.b.mul(self.b.add(start, rel), size))
 
-    def _index(self, key: str, rel: Value) -> Value:
-        return self.e.load_integer(self._slot(key), self.b.add(self.r0, rel))
+    def _list(self, place: Place) -> Callable[[Value], Value]:
+        """Where in the list of gathered rows those of a row begin, or end."""
+        entries, after = self._slot("list", place.name), int(place.kind == "end")
 
-    def _shifted(self, base: Value, edge: Value, size: Value, rel: Value) -> Value:
-        index = self._index("befores", rel)
+        def find(rel: Value) -> Value:
+            at = self._index(("list_first", place.name), self.b.add(rel, integer(after)))
+            return self.b.gep(entries, [at], source_etype=I64)
+
+        return find
+
+    def _index(self, key: tuple[str, ...], rel: Value) -> Value:
+        return self.e.load_integer(self._slot(*key), self.b.add(self.r0, rel))
+
+    def _shifted(self, bases: tuple[Value, Value], size: Value, index: Value) -> Value:
+        base, edge = bases
         inside = self.b.icmp_signed(">=", index, integer(0))
         start = self.b.select(inside, base, edge)
         beyond = self.b.sub(integer(-1), index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cellwise.backends.cpu.layout import Layout
-from cellwise.backends.cpu.stage import StageKernel
+from cellwise.backends.cpu.stage_kernel import StageKernel
 from cellwise.graph.node import Node
 from cellwise.passes.program import Program
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.products import Form
+from cellwise.backends.cpu.registers import Form
 
 N_ROWS = 128
 """Rows in a block of the sums that are not products."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
-from cellwise.backends.cpu.calls import carry_out
+from cellwise.backends.cpu.calls import ENTRY, carry_out
 from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
 from cellwise.backends.cpu.panels import Source
 from cellwise.backends.cpu.parallel import run
-from cellwise.backends.cpu.totals import Totals
-from cellwise.backends.cpu.work import Integers, shares
+from cellwise.backends.cpu.totals import Extent, Totals
+from cellwise.backends.cpu.work import Steps
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import ShapeError
 
@@ -28,42 +29,48 @@ class Sweep:
         edges: what is read beyond the ends; `last`: the states that come out.
     """
 
-    def __init__(self, compiled: Compiled, feed: Feed, schedule: Schedule, n_threads: int):
-        _check(compiled, feed, schedule)
-        self.compiled, self.schedule, self.n_threads = compiled, schedule, n_threads
-        like = next(iter([*feed.rows.values(), *feed.edges.values()]))
-        self.dtype = like.dtype
-        self.fixed = Fixed(feed.parameters, compiled.constants, compiled.sizes, like.dtype)
+    def __init__(self, compiled: Compiled, extent: Extent, fixed: Fixed, n_threads: int):
+        self.compiled, self.extent = compiled, extent
+        self.fixed, self.n_threads = fixed, n_threads
+        self.rows: dict[str, Tensor] = {}
+        self.edges: dict[str, Tensor] = {}
+        self.last: dict[str, Tensor] = {}
         self._held: list[object] = []
-        self.rows = {name: t.contiguous() for (name, _), t in feed.rows.items()}
-        self.edges = {name: t.contiguous() for name, t in feed.edges.items()}
-        n_rows = max((len(t) for t in feed.rows.values()), default=schedule.n_rows)
+
+    @classmethod
+    def over_steps(
+        cls, compiled: Compiled, feed: Feed, schedule: Schedule, n_threads: int
+    ) -> Sweep:
+        """A sweep over the steps of sequences."""
+        _check(compiled, feed, schedule)
+        like = next(iter([*feed.rows.values(), *feed.edges.values()]))
+        fixed = Fixed(feed.parameters, compiled.constants, compiled.sizes, like.dtype)
+        sweep = cls(compiled, Steps(schedule), fixed, n_threads)
+        sweep.rows = {name: t.contiguous() for (name, _), t in feed.rows.items()}
+        sweep.edges = {name: t.contiguous() for name, t in feed.edges.items()}
+        n_rows = max((t.shape[0] for t in feed.rows.values()), default=schedule.n_rows)
         for name in compiled.layout.kept:
-            rows = self._array(n_rows, compiled.shapes[name])
+            rows = like.new_empty((n_rows, *compiled.shapes[name]))
             if n_rows > schedule.n_rows:
                 rows[schedule.n_rows :].zero_()
-            self.rows[name] = rows
-        self.last = {
-            name: self._array(schedule.n_sequences, compiled.shapes[name])
-            for name in compiled.layout.states
-        }
-
-    def _array(self, count: int, shape: Sequence[int]) -> Tensor:
-        return torch.empty((count, *shape), dtype=self.dtype)
+            sweep.rows[name] = rows
+        for name in compiled.layout.states:
+            sweep.last[name] = like.new_empty((schedule.n_sequences, *compiled.shapes[name]))
+        return sweep
 
     def run(self) -> Swept:
         """Pack the weights, run the kernel on every thread, and sum what is summed."""
         compiled, frames = self.compiled, self.frames()
         if frames:
-            run(compiled.address, [f.ctypes.data for f in frames], self.n_threads)
-        totals = Totals(compiled, self.schedule, self.rows, self.edges, self.fixed)
+            run(compiled.address, [f.buffer_info()[0] for f in frames], self.n_threads)
+        totals = Totals(compiled, self.extent, self.rows, self.edges, self.fixed)
         sums = totals.run(self.n_threads, self.last)
         return Swept({name: self.rows[name] for name in compiled.keep}, self.last, sums)
 
-    def frames(self) -> list[Integers]:
+    def frames(self) -> list[array[int]]:
         """Pack the weights, and make a frame for every thread; all that it points at is held."""
         compiled = self.compiled
-        found = shares(self.schedule, self.n_threads, reverse=compiled.normal.reverse)
+        found = self.extent.shares(self.n_threads, reverse=compiled.normal.reverse)
         templates = [template(compiled, share) for share in found]
         place = self._scratch(compiled.weight_bytes + sum(t.scratch_bytes for t in templates))
         weights = self._pack(place)
@@ -75,15 +82,16 @@ class Sweep:
         self._held.append(templates)
         return frames
 
-    def _pack(self, place: int) -> Integers:
+    def _pack(self, place: int) -> list[int]:
         """Pack all weights into panels at an address; that of each stage's and operand's."""
         compiled = self.compiled
-        addresses = compiled.weight_offsets + place
-        if compiled.packs:
-            table = compiled.pack_table.copy()
-            table[:, 1:4] = [self._source(pack.source) for pack in compiled.packs]
-            table[:, 8] = addresses[compiled.pack_weights]
-            carry_out(table, self.n_threads)
+        addresses = [place + offset for offset in compiled.weight_offsets]
+        calls = compiled.pack_calls[:]
+        for number, pack in enumerate(compiled.packs):
+            at = number * ENTRY
+            calls[at + 1], calls[at + 2], calls[at + 3] = self._source(pack.source)
+            calls[at + 8] = addresses[compiled.weight_number[pack.stage, pack.operand]]
+        carry_out(calls, self.n_threads)
         return addresses
 
     def _source(self, source: Source) -> tuple[int, int, int]:
@@ -100,26 +108,27 @@ class Sweep:
         self._held.append(array)
         return -(-array.data_ptr() // ALIGNMENT) * ALIGNMENT
 
-    def _frame(self, made: Template, weights: Integers, place: int) -> Integers:
-        frame = made.fill(place)
+    def _frame(self, made: Template, weights: Sequence[int], place: int) -> array[int]:
+        frame, slots = made.fill(place), made.slots
         item, first = self.compiled.item_bytes, made.share.first
         sizes = self.compiled.layout.sizes
-        for slot, name in made.rows:
+        for slot, name in slots.rows:
             frame[slot] = self.rows[name].data_ptr()
-        for slot, name in made.edges:
+        for slot, name in slots.edges:
             frame[slot] = self.edges[name].data_ptr()
-        for slot, name in made.firsts:
+        for slot, name in slots.firsts:
             frame[slot] = self.edges[name].data_ptr() + first * sizes[name] * item
-        for slot, name in made.lasts:
+        for slot, name in slots.lasts:
             frame[slot] = self.last[name].data_ptr() + first * sizes[name] * item
-        for slot, index in made.fixed:
+        for slot, index in slots.fixed:
             value = self.fixed(self.compiled.layout.fixed[index]).contiguous()
             self._held.append(value)
             frame[slot] = value.data_ptr()
-        for slot, key in made.weights:
+        for slot, key in slots.weights:
             frame[slot] = weights[self.compiled.weight_number[key]]
-        self._held.append(frame)
-        return frame
+        numbers = array("q", frame)
+        self._held.append(numbers)
+        return numbers
 
 
 def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
@@ -130,13 +139,14 @@ def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
     """
     wanted = compiled.outside
     for name, tensor in feed.parameters.items():
-        if tuple(tensor.shape) != wanted.get(name, tensor.shape):
+        if tensor.shape != wanted.get(name, tensor.shape):
             raise ShapeError(_misfit(name, list(wanted[name]), tensor))
     counted = [(name, t, schedule.n_rows) for (name, _), t in feed.rows.items()]
     counted += [(name, t, schedule.n_sequences) for name, t in feed.edges.items()]
     for name, tensor, count in counted:
-        shape = wanted.get(name, tuple(tensor.shape[1:]))
-        if tuple(tensor.shape[1:]) != shape or len(tensor) < count:
+        n_rows, *found = tensor.shape
+        shape = wanted.get(name, tuple(found))
+        if n_rows < count or tuple(found) != shape:
             raise ShapeError(_misfit(name, [count, *shape], tensor))
 
 

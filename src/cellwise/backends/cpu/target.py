@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import llvmlite.binding as llvm
 
@@ -19,8 +18,7 @@ VARIABLE = "CELLWISE_TARGET"
 """The environment variable that chooses another instruction set than the machine's best."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """An instruction set.
 
     Attributes:

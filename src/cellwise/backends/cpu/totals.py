@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.backends.cpu.calls import call, carry_out
+from cellwise.backends.cpu.calls import ENTRY, call, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.work import befores
+from cellwise.backends.cpu.work import Integers, Work
 from cellwise.backends.emit import EMIT
-from cellwise.backends.schedule import Schedule
 from cellwise.graph.node import Node, walk
 
 COLUMNS = 16
@@ -25,11 +25,11 @@ COLUMNS = 16
 
 @dataclass(frozen=True)
 class Factor:
-    """A signal that a total reads: its name, how long its rows are, whether a step before."""
+    """A signal that a total reads: its name, how long its rows are, at which row; "" is its own."""
 
     name: str
     width: int
-    shifted: bool
+    index: str
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,41 @@ def plans(compiled: Compiled) -> tuple[Plan, ...]:
     found = []
     for total in compiled.normal.totals:
         factors = [_factor(node, compiled) for node in total.operands]
-        turned = len(factors) > 1 and factors[0].shifted and not factors[1].shifted
+        turned = len(factors) > 1 and factors[0].index != "" and not factors[1].index
         if turned:
             factors.reverse()
         first, *others = factors
         outer = turned and total.kind == "outer"
-        plan = Plan(total.node, total.kind, first, tuple(others), outer, first.shifted)
+        plan = Plan(total.node, total.kind, first, tuple(others), outer, bool(first.index))
         found.append(plan)
     return tuple(found)
 
 
 def _factor(node: Node, compiled: Compiled) -> Factor:
     width = compiled.layout.elements.size(node)
-    return Factor(str(node.attributes[0]), width, node.attributes[1] != "t")
+    name, index = map(str, node.attributes[:2])
+    return Factor(name, width, "" if index == "t" else index)
+
+
+class Extent(Protocol):
+    """The rows that sums run over."""
+
+    @property
+    def start(self) -> int:
+        """The first row."""
+
+    @property
+    def n_rows(self) -> int:
+        """How many there are."""
+
+    def shares(self, n_threads: int, *, reverse: bool) -> Sequence[Work]:
+        """The rows of each thread."""
+
+    def other(self, index: str) -> Integers:
+        """For each row, which one is read at an index; -1 - p where it is in place p of the edge."""
+
+    def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
+        """What each row reads at an index."""
 
 
 class Totals:
@@ -79,14 +101,14 @@ class Totals:
     def __init__(
         self,
         compiled: Compiled,
-        schedule: Schedule,
+        extent: Extent,
         rows: Mapping[str, Tensor],
         edges: Mapping[str, Tensor],
         fixed: Fixed,
     ):
-        self.compiled, self.schedule = compiled, schedule
+        self.compiled, self.extent = compiled, extent
         self.rows, self.edges, self.fixed = rows, edges, fixed
-        self._calls: list[Sequence[int]] = []
+        self._calls = array("q")
         self._held: list[object] = []
 
     def run(self, n_threads: int, last: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -95,8 +117,7 @@ class Totals:
             return {}
         self._prepare(n_threads)
         sums = {plan.node: self._sum(plan) for plan in plans(self.compiled)}
-        if self._calls:
-            carry_out(np.array(self._calls, dtype=np.int64), n_threads)
+        carry_out(self._calls, n_threads)
         found = {}
         for line, (node, start, size) in self.compiled.closings:
             if node is None:
@@ -108,7 +129,7 @@ class Totals:
     def _prepare(self, n_threads: int) -> None:
         """The functions of the runtime, and scratch memory for each thread."""
         compiled = self.compiled
-        self.n_threads, self.n_rows = n_threads, self.schedule.n_rows
+        self.n_threads, self.n_rows = n_threads, self.extent.n_rows
         self.code = runtime(
             compiled.target, compiled.precision, compiled.target.lanes(compiled.precision)
         )
@@ -128,10 +149,12 @@ class Totals:
             out = torch.empty((width, other.width), dtype=self.fixed.dtype)
             second, result = self._second(other), (out.data_ptr(), other.width)
             for i0, i1 in _cut(width, self.n_threads):
-                scratch = self._scratch + len(self._calls) % self.n_threads * self._step
+                thread = len(self._calls) // ENTRY % self.n_threads
+                scratch = self._scratch + thread * self._step
                 numbers = (first, stride, i0, i1, *second, self.n_rows, other.width, *result)
                 self._call("sum_outer", *numbers, scratch)
-            return out.mT if plan.turned else out
+            whole = out.mT if plan.turned else out
+            return whole.reshape(self._shape(plan.node)) if len(plan.node.shape) > 2 else whole
         out = torch.empty((width,), dtype=self.fixed.dtype)
         if plan.kind == "product":
             second = self._second(plan.others[0])
@@ -144,25 +167,32 @@ class Totals:
                 self._call("sum_rows", at, stride, self.n_rows, i1 - i0, to)
         return out if plan.node.shape else out.reshape(())
 
+    def _shape(self, node: Node) -> list[int]:
+        return [size.evaluate(self.compiled.sizes) for size in node.shape]
+
     def _call(self, name: str, *numbers: int) -> None:
-        self._calls.append(call(self.code.address(name), *numbers))
+        self._calls.extend(call(self.code.address(name), *numbers))
 
     def _first(self, plan: Plan) -> int:
         name = plan.first.name
         if not plan.copied:
-            return self.rows[name].data_ptr()
-        live = self.rows[name][: self.n_rows]
-        moved = self.schedule.shift(live, self.edges[name], "t-1").contiguous()
+            return self._address(self.rows[name])
+        moved = self.extent.moved(self.rows[name], self.edges[name], plan.first.index).contiguous()
         self._held.append(moved)
         return moved.data_ptr()
 
+    def _address(self, rows: Tensor) -> int:
+        """Where the first row that is summed lies."""
+        return rows.data_ptr() + self.extent.start * rows.stride(0) * self.compiled.item_bytes
+
     def _second(self, factor: Factor) -> tuple[int, int, int, int, int]:
         """Address and stride of rows and edges, and the index of the rows to take."""
-        rows = self.rows[factor.name].data_ptr()
-        if not factor.shifted:
-            return rows, factor.width, 0, 0, 0
-        edge, index = self.edges[factor.name].data_ptr(), befores(self.schedule)
-        return rows, factor.width, edge, factor.width, index.ctypes.data
+        rows = self.rows[factor.name]
+        if not factor.index:
+            return self._address(rows), factor.width, 0, 0, 0
+        edge, index = self.edges[factor.name].data_ptr(), self.extent.other(factor.index)
+        self._held.append(index)
+        return rows.data_ptr(), factor.width, edge, factor.width, index.ctypes.data
 
     def _closed(
         self, value: Node, sums: Mapping[Node, Tensor], last: Mapping[str, Tensor]

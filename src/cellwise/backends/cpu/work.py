@@ -5,13 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from cellwise.backends.schedule import Schedule
 
 Integers = npt.NDArray[np.int64]
+
+
+class Work(Protocol):
+    """The rows of one thread.
+
+    Attributes:
+        first, n_places: the sequences in whose places they are, where rows are steps.
+        starts: [L + 1], where each level begins among the thread's rows, in the order of the sweep.
+        most: rows in the largest level.
+    """
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def n_places(self) -> int: ...
+    @property
+    def starts(self) -> Integers: ...
+    @property
+    def most(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def number(self, what: str) -> int:
+        """A count or an address that a kernel's frame holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,56 +58,98 @@ class Share:
     parities: Integers
     most: int
 
+    def number(self, what: str) -> int:
+        """A count or an address that a kernel's frame holds."""
+        if what == "n_levels":
+            return len(self.starts) - 1
+        found = getattr(self, what)
+        return found if isinstance(found, int) else found.ctypes.data
 
-@lru_cache(maxsize=128)
+
+@lru_cache(maxsize=32)
 def shares(schedule: Schedule, n_threads: int, *, reverse: bool) -> tuple[Share, ...]:
     """Cut a batch between threads: neighbouring sequences, about as many rows each."""
     sizes = np.array(schedule.sizes, dtype=np.int64)
-    n_live = int(sizes[0]) if len(sizes) else 0
-    lengths = len(sizes) - np.searchsorted(sizes[::-1], np.arange(n_live), side="right")
-    ends = np.cumsum(lengths)
-    n_threads = max(1, min(n_threads, n_live))
-    numbers = np.arange(1, n_threads)
-    marks = ends[-1] * numbers / n_threads if n_live else np.zeros(0)
-    nearest = np.searchsorted(ends - lengths / 2, marks)  # ends of sequences next to the marks
-    cuts = [0, *np.maximum(nearest, numbers).tolist(), schedule.n_sequences]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    offsets = np.cumsum(sizes) - sizes
     return tuple(
-        _share(sizes, offsets, first, last - first, reverse=reverse)
-        for first, last in pairwise(cuts)
+        _share(sizes, offsets, (first, last - first), reverse=reverse)
+        for first, last in pairwise(_cuts(sizes, schedule.n_sequences, n_threads))
         if last > first
     )
 
 
-def _share(
-    sizes: Integers, offsets: Integers, first: int, n_places: int, *, reverse: bool
-) -> Share:
-    counts = np.clip(sizes - first, 0, n_places)
-    counts = counts[: np.count_nonzero(counts)]
-    levels = np.arange(len(counts))
-    order = levels[::-1] if reverse else levels
-    counts = counts[order]
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    level = np.repeat(order, counts)
-    place = np.arange(len(level)) - np.repeat(starts[:-1], counts) + first
-    before = offsets[np.maximum(level - 1, 0)] + place
+def _cuts(sizes: Integers, n_sequences: int, n_threads: int) -> list[int]:
+    """The first place of each thread, and the end of the last one's."""
+    n_live = int(sizes[0]) if len(sizes) else 0
+    n_threads = max(1, min(n_threads, n_live))
+    if n_threads == 1:
+        return [0, n_sequences]
+    lengths = len(sizes) - np.searchsorted(sizes[::-1], np.arange(n_live), side="right")
+    ends = np.cumsum(lengths)
+    numbers = np.arange(1, n_threads)
+    marks = ends[-1] * numbers / n_threads
+    nearest = np.searchsorted(ends - lengths / 2, marks)  # ends of sequences next to the marks
+    return [0, *np.maximum(nearest, numbers).tolist(), n_sequences]
+
+
+def _share(sizes: Integers, offsets: Integers, places: tuple[int, int], *, reverse: bool) -> Share:
+    first, n_places = places
+    n_levels = int(np.count_nonzero(sizes > first))
+    step = -1 if reverse else 1
+    counts = np.minimum(sizes[:n_levels] - first, n_places)[::step]
+    starts = np.zeros(n_levels + 1, dtype=np.int64)
+    np.cumsum(counts, out=starts[1:])
+    numbers = np.arange(starts[-1])
+    # A row's place is its number less that of the first in its level, and `first`.
+    shift = first - starts[:-1]
+    rows = numbers + np.repeat(offsets[:n_levels][::step] + shift, counts)
+    before = np.zeros(n_levels, dtype=np.int64)
+    before[1:] = offsets[: max(n_levels - 1, 0)]
+    befores = numbers + np.repeat(before[::step] + shift, counts)
+    if n_levels:
+        begin = starts[-2 if reverse else 0]
+        lowest = befores[begin : begin + (counts[-1] if reverse else counts[0])]
+        np.invert(lowest, out=lowest)  # -1 - p
     if reverse:
-        parities = np.full(n_places, len(counts) & 1, dtype=np.int64)
+        parities = np.full(n_places, n_levels & 1, dtype=np.int64)
     else:
         below = np.searchsorted(counts[::-1], np.arange(n_places), side="right")
-        parities = (len(counts) - below) & 1
-    return Share(
-        first,
-        n_places,
-        starts,
-        offsets[level] + place,
-        np.where(level > 0, before, -1 - place),
-        parities.astype(np.int64),
-        int(counts.max()) if len(counts) else 0,
-    )
+        parities = ((n_levels - below) & 1).astype(np.int64)
+    most = int(counts[-1 if reverse else 0]) if n_levels else 0
+    return Share(first, n_places, starts, rows, befores, parities, most)
 
 
-@lru_cache(maxsize=128)
+@dataclass(frozen=True)
+class Steps:
+    """All rows of a batch of sequences: what sums over rows run over."""
+
+    schedule: Schedule
+
+    @property
+    def start(self) -> int:
+        """The first row."""
+        return 0
+
+    @property
+    def n_rows(self) -> int:
+        """How many there are."""
+        return self.schedule.n_rows
+
+    def shares(self, n_threads: int, *, reverse: bool) -> tuple[Work, ...]:
+        """The rows of each thread."""
+        return shares(self.schedule, n_threads, reverse=reverse)
+
+    def other(self, index: str) -> Integers:
+        """For each row, which one is read at an index; -1 - p where it is in place p of the edge."""
+        assert index == "t-1"
+        return befores(self.schedule)
+
+    def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
+        """What each row reads at an index."""
+        return self.schedule.shift(rows[: self.n_rows], edge, index)
+
+
+@lru_cache(maxsize=32)
 def befores(schedule: Schedule) -> Integers:
     """For each row of a batch, the row of the step before; -1 - p where there is none."""
     (whole,) = shares(schedule, 1, reverse=False) or (None,)

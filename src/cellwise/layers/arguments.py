@@ -1,0 +1,100 @@
+"""The checks of arguments that all layers share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+from cellwise.cell import Cell
+from cellwise.cells import get
+from cellwise.cells import names as zoo_names
+from cellwise.errors import ConfigError, EquationError, nearest
+
+
+def as_cell(cell: Cell | str) -> Cell:
+    """The cell itself, or the one of this name in the zoo, or of this text.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if isinstance(cell, Cell):
+        return cell
+    if not isinstance(cell, str):
+        raise ConfigError(f"cell must be a Cell, a zoo name or a text, not {type(cell).__name__}")
+    if "=" in cell or not cell.strip():
+        return Cell(cell)
+    if cell not in zoo_names() and "\n" in cell:
+        return Cell(cell)
+    return get(cell)
+
+
+def check_count(name: str, value: object) -> None:
+    """A whole number of at least 1.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
+
+
+def check_dropout(dropout: float) -> None:
+    """A share.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"dropout must be at least 0 and below 1, not {dropout}")
+
+
+def check_backend(name: str, known: Collection[str]) -> None:
+    """A back end's name, or `auto`.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    accepted = ["auto", *known]
+    if name not in accepted:
+        hint = nearest(str(name), accepted) or f"Accepted are {', '.join(accepted)}."
+        raise ConfigError(f"unknown back end {name!r}. {hint}")
+
+
+def check_constants(cell: Cell, constants: Mapping[str, float]) -> None:
+    """Values for constants that the cell has.
+
+    Raises:
+        ConfigError: one is no number, or the cell has no such constant.
+    """
+    for name, number in constants.items():
+        if not isinstance(number, int | float) or not math.isfinite(number):
+            raise ConfigError(f"the constant '{name}' must be a number, not {number!r}")
+        if name not in cell.constants:
+            known = ", ".join(cell.constants) or "none"
+            hint = nearest(name, cell.constants) or f"Its constants: {known}."
+            raise ConfigError(f"the cell '{cell.name}' has no constant '{name}'. {hint}")
+
+
+def check_input(cell: Cell, index: str) -> None:
+    """A layer feeds one input; every other name that is only read is one that nobody feeds.
+
+    Raises:
+        EquationError: the cell reads none, or several.
+    """
+    if not cell.inputs:
+        raise EquationError(
+            f"the cell '{cell.name}' reads no input",
+            hint=f"Read one, such as x[{index}], in some line.",
+        )
+    if len(cell.inputs) == 1:
+        return
+    fed = "x" if "x" in cell.inputs else cell.inputs[0]
+    name = next(n for n in cell.inputs if n != fed)
+    node = next(node for (n, _), node in cell.system.reads().items() if n == name)
+    known = [*cell.system.defined, fed]
+    join = f"Define {name}[{index}] in a line, or join it to {fed}[{index}] outside."
+    raise EquationError(
+        f"nobody feeds '{name}': a layer feeds one input, '{fed}'",
+        span=cell.system.spans.get(node),
+        hint=nearest(name, known) or join,
+    )

@@ -1,0 +1,148 @@
+"""Lift: what of an edge depends on one of its ends alone is computed there, once a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from cellwise.autodiff.derivative import Names, names_of
+from cellwise.graph.build import add, read, remake
+from cellwise.graph.node import Node, rewrite, walk
+from cellwise.graph.system import Equation, System
+from cellwise.passes.share import PRODUCTS
+from cellwise.passes.sums import Term, sum_of, terms, whole_sums
+
+Pick = Callable[[Node], bool]
+
+
+def lift(system: System) -> System:
+    """The system with products of one end of an edge as equations of nodes.
+
+    `f[n,k] = sigmoid(U @ x[n] + W @ h[k] + b)` becomes `f[n,k] = sigmoid(f_1[n] + f_2[k])` with
+    `f_1[n] = U @ x[n] + b` and `f_2[n] = W @ h[n]`: a node's product is computed once however many
+    edges it has, and what is left of the edge is element by element.
+    """
+    lifter = _Lifter(system)
+    for line in system.equations:
+        lifter.line(line)
+    return replace(
+        system,
+        equations=(*lifter.lines, *lifter.late),
+        leaf=(*system.leaf, *lifter.late_leaf),
+    )
+
+
+class _Lifter:
+    def __init__(self, system: System):
+        self.names: Names = names_of(system)
+        self.system = system
+        self.lines: list[Equation] = []
+        self.late: list[Equation] = []
+        self.late_leaf: list[Equation] = []
+        self.found: dict[Node, Node] = {}
+
+    def line(self, line: Equation) -> None:
+        """Add a line, and ahead of it what it lifts."""
+        value = line.value
+        if line.index == "n,k":
+            value = self.edge(value, line.name)
+        else:
+            memo: dict[Node, Node] = {}
+            for node in walk([value]):
+                if node.operation == "sum_children":
+                    memo[node] = remake(node, [self.edge(node.arguments[0], line.name)])
+            (value,) = rewrite([value], lambda n, inner: memo.get(n) or remake(n, inner), {})
+        self.lines.append(replace(line, value=value))
+
+    def edge(self, value: Node, user: str) -> Node:
+        """An expression of an edge, with its products of one end read from there."""
+        for pick in (_at_parent, _at_child):
+            value = _gathered(value, pick)
+            for node in _largest([value], pick):
+                if node not in self.found:
+                    self.found[node] = self._name(node, user)
+            found = self.found
+            (value,) = rewrite([value], lambda n, inner: found.get(n) or remake(n, inner), {})
+        return value
+
+    def _name(self, node: Node, user: str) -> Node:
+        name = self.names.numbered(user)
+        if _at_parent(node):
+            self.lines.append(Equation(name, "n", node))
+            return read(name, "n", node.shape)
+        self.late.append(Equation(name, "n", _moved(node, "n")))
+        if self.system.leaf:
+            self.late_leaf.append(Equation(name, "leaf", _moved(node, "leaf")))
+        return read(name, "k", node.shape)
+
+
+def _at_parent(node: Node) -> bool:
+    return _ends(node) == {"n"}
+
+
+def _at_child(node: Node) -> bool:
+    return _ends(node) == {"k"}
+
+
+def _gathered(value: Node, pick: Pick) -> Node:
+    """An expression whose sums have the terms of one end side by side."""
+    sums = whole_sums([value])
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        whole = remake(node, arguments)
+        return _apart(whole, pick) if node in sums else whole
+
+    return rewrite([value], step, {})[0]
+
+
+def _ends(node: Node) -> set[str]:
+    """Where an expression of an edge reads; what is labelled or summed counts as the edge."""
+    found = set()
+    for inner in walk([node]):
+        if inner.operation == "read":
+            found.add(str(inner.attributes[1]))
+        elif inner.varies and not inner.arguments:
+            found.add("n,k")
+    return found
+
+
+def _moved(node: Node, index: str) -> Node:
+    def step(inner: Node, arguments: tuple[Node, ...]) -> Node:
+        if inner.operation == "read":
+            return read(str(inner.attributes[0]), index, inner.shape)
+        return remake(inner, arguments)
+
+    return rewrite([node], step, {})[0]
+
+
+def _largest(roots: Iterable[Node], pick: Pick) -> list[Node]:
+    """The largest parts that `pick` takes and that hold a product."""
+    parts, stack = [], list(roots)
+    while stack:
+        node = stack.pop()
+        if not node.varies or not node.arguments:
+            continue
+        if pick(node) and _has_product(node) and len(node.shape) < 2:
+            parts.append(node)
+        else:
+            stack.extend(reversed(node.arguments))
+    return parts
+
+
+def _has_product(node: Node) -> bool:
+    return any(n.operation in PRODUCTS and n.varies for n in walk([node]))
+
+
+def _apart(whole: Node, pick: Pick) -> Node:
+    """A sum with the terms of one end first, and what is fixed with them, if they multiply."""
+    own: list[Term] = []
+    fixed: list[Term] = []
+    rest: list[Term] = []
+    for term in terms(whole):
+        if not term[1].varies:
+            fixed.append(term)
+        else:
+            (own if pick(term[1]) else rest).append(term)
+    if not rest or not any(_has_product(node) for _, node in own):
+        return whole
+    return add(sum_of([*own, *fixed]), sum_of(rest))

@@ -1,0 +1,100 @@
+"""The fold of a cell over a forest, with the derived backward.
+
+As `structures.fold` for sequences: plain tensors go to the programs of a back end; under
+`torch.func` transforms, forward-mode derivatives, and for a backward that must itself be
+differentiated, the same equations are evaluated op by op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cellwise.structures.nodes import Order
+from cellwise.structures.nodes_call import NodesCall, nodes_bound_of
+from cellwise.structures.plain import is_transformed
+
+
+class _Fold(torch.autograd.Function):
+    """The fold of plain tensors."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, key: str, order: Order, x: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The output of every node and the states at the ends; all that backward reads is saved."""
+        call = NodesCall(nodes_bound_of(key), order, x, weights)
+        backend = call.backend_name()
+        rows = call.forward(backend)
+        ctx.set_materialize_grads(False)
+        ctx.key, ctx.order, ctx.backend, ctx.count = key, order, backend, len(weights)
+        ctx.save_for_backward(x, *weights, *rows)
+        return tuple(call.outputs(rows[: len(call.results)]))
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
+        """The cotangents of all arrays."""
+        x, *rest = ctx.saved_tensors
+        weights, rows = rest[: ctx.count], rest[ctx.count :]
+        call = NodesCall(nodes_bound_of(ctx.key), ctx.order, x, weights)
+        if torch.is_grad_enabled():
+            return None, None, *_differentiable(call, cotangents)
+        backend = ctx.backend
+        sent = call.sent(cotangents)
+        batched = is_transformed(sent)  # many cotangents at once
+        if batched and backend != "reference":
+            backend, rows = "reference", call.forward("reference")
+        return None, None, *call.backward(backend, rows, sent, differentiable=batched)
+
+
+def _differentiable(
+    call: NodesCall, cotangents: Sequence[Tensor | None]
+) -> Sequence[Tensor | None]:
+    """The cotangents of all arrays as a graph of torch operations that can be differentiated."""
+    arrays = [call.inputs, *call.parameters]
+    with torch.enable_grad():
+        views = [t.view_as(t) if t.requires_grad else t for t in arrays]
+        inner = NodesCall(call.bound, call.order, views[0], views[1:])
+        rows = inner.forward("reference", differentiable=True)
+        outputs = inner.outputs(rows[: len(inner.results)])
+    pairs = zip(outputs, cotangents, strict=True)
+    used = [(o, d) for o, d in pairs if d is not None and o.requires_grad]
+    wanted = [t for t in views if t.requires_grad]
+    found = torch.autograd.grad(
+        [o for o, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True
+    )
+    grads = {
+        id(t): torch.zeros_like(t) if g is None else g for t, g in zip(wanted, found, strict=True)
+    }
+    return [grads[id(t)] if t.requires_grad else None for t in views]
+
+
+def fold_nodes(
+    key: str, order: Order, x: Tensor, weights: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """Fold a bound cell over the nodes of a forest.
+
+    Args:
+        key: what `bind_nodes` returned.
+        order: the forest, in the order of the fold.
+        x: [N, I], a row for each node in the forest's order, or [leaves, I].
+        weights: the parameters, in the cell's order.
+
+    Returns:
+        The output of each node, [N, H], and the states at the ends of the sweep, [R, ·] each.
+    """
+    tensors = [x, *weights]
+    call = NodesCall(nodes_bound_of(key), order, x, weights)
+    with torch.autocast(x.device.type, enabled=False):
+        if is_transformed(tensors):
+            rows = call.forward("reference", differentiable=True)
+        elif torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+            y, *ends = _Fold.apply(key, order, *tensors)  # type: ignore[no-untyped-call]
+            return y, ends
+        else:
+            rows = call.forward(call.backend_name())
+        y, *ends = call.outputs(rows[: len(call.results)])
+    return y, ends

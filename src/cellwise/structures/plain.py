@@ -1,0 +1,34 @@
+"""Who looks on while tensors are computed with: nobody but autograd, or a transform, or a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def is_eager() -> bool:
+    """Whether operations are carried out as they are called, on numbers that are there."""
+    return not (torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack())
+
+
+def is_plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether nothing but autograd looks at what happens to the tensors."""
+    return is_eager() and all(type(t) in _PLAIN for t in tensors)
+
+
+def is_transformed(tensors: Sequence[Tensor]) -> bool:
+    """Whether a `torch.func` transform or a forward-mode derivative is at work on a tensor."""
+    if torch.compiler.is_compiling():
+        return False
+    functorch = torch._C._functorch
+    wrapped = (functorch.is_functorch_wrapped_tensor, functorch.is_legacy_batchedtensor)
+    if any(any(map(check, tensors)) for check in wrapped):
+        return True
+    if forward_ad._current_level < 0:
+        return False
+    return any(forward_ad.unpack_dual(t).tangent is not None for t in tensors)
