@@ -145,6 +145,7 @@ class _Sweep:
     def _outside(self, lines: Sequence[Equation], space: Space) -> list[Equation]:
         nodes = walk([line.value for line in lines])
         found = {str(node.attributes[0]) for node in nodes if node.operation == "read"}
+        found |= {name for name, _ in self.sent_on} if lines else set()
         names = [n for n in (*self.system.inputs, *self.system.given) if n in found]
         return [self._signal(name, self.system.shape_of(name), space) for name in names]
 

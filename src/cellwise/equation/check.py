@@ -207,6 +207,7 @@ def _states(layout: Layout) -> None:
     """What is read at another step or node is defined at this one."""
     defined = layout.defined
     edges = {line.name for line in layout.steps if line.index == "n,k"}
+    inputs = _inputs_of_nodes(layout)
     for line in layout.values():
         below = below_parents(line.value)
         for term in _reads(line):
@@ -214,7 +215,7 @@ def _states(layout: Layout) -> None:
                 hint = f"Write sum({term.name}[n,k] for k in n)."
                 raise EquationError(f"'{term.name}' belongs to an edge", span=term.span, hint=hint)
             here = term.index == "k" if term in below else term.index in HERE
-            if here or term.name in layout.given:
+            if here or term.name in layout.given or term.name in inputs:
                 continue
             if term.index == "n,k" and term.name not in edges:
                 cause = f"no line defines '{term.name}[n,k]'"
@@ -222,6 +223,12 @@ def _states(layout: Layout) -> None:
             if term.name not in defined:
                 index = WRITTEN.get(term.index, term.index) if term in below else term.index
                 raise _unknown_state(replace(term, index=index), layout)
+
+
+def _inputs_of_nodes(layout: Layout) -> set[str]:
+    """What nodes read of themselves, though no line defines it: all nodes have it."""
+    terms = [term for line in layout.values() for term in _reads(line)]
+    return {t.name for t in terms if t.index in ("n", "leaf")} - layout.defined.keys()
 
 
 def _unknown_state(term: Term, layout: Layout) -> EquationError:

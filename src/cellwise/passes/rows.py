@@ -52,24 +52,32 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
     forward = _Lowering(compiled.forward, edges)
     backward = _Lowering(compiled.backward, edges)
     d_inputs = [compiled.names[name] for name in compiled.forward.inputs]
-    back, back_leaf = backward.main(), backward.leaf()
-    used = {name for s in (back, back_leaf) if s for name in s.given}
+    back_leaf = _backward(backward.leaf(), d_inputs)
+    sent = back_leaf.system.given if back_leaf else ()
+    back = _backward(backward.main(), [*d_inputs, *sent])
+    assert back is not None
+    used = {name for program in (back, back_leaf) if program for name in program.system.given}
     saved = tuple(n for n in compiled.forward.defined if n in used and n not in compiled.results)
     keep = [*compiled.results, *saved]
-    sent = back_leaf.given if back_leaf else ()
     forward_leaf = forward.leaf()
     return RowPrograms(
         _program(FORWARD, forward.main(), keep),
-        _program((*READABLE, *BACKWARD), back, [*d_inputs, *sent]),
+        back,
         _program(FORWARD, forward_leaf, keep) if forward_leaf else None,
-        _program((*READABLE, *BACKWARD), back_leaf, d_inputs) if back_leaf else None,
+        back_leaf,
         saved,
     )
 
 
+def _backward(system: System | None, keep: Sequence[str]) -> Program | None:
+    return None if system is None else _program((*READABLE, *BACKWARD), system, keep)
+
+
 def _program(passes: tuple[Pass, ...], system: System, keep: Sequence[str]) -> Program:
     wanted = [name for name in keep if name in system.defined]
-    return schedule(prune(run(passes, system), wanted))
+    made = prune(run(passes, system), wanted)
+    reads = {name for name, _ in made.reads()}
+    return schedule(replace(made, given=tuple(name for name in made.given if name in reads)))
 
 
 class _Lowering:
