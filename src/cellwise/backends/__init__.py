@@ -4,6 +4,7 @@ from torch import Tensor
 
 from cellwise.backends.base import Backend, Bound, NodesBackend, NodesBound
 from cellwise.backends.cpu import Cpu, CpuNodes
+from cellwise.backends.nodes import Nodes
 from cellwise.backends.reference import Reference
 from cellwise.backends.reference_nodes import ReferenceNodes
 
@@ -27,13 +28,15 @@ def serving(bound: Bound, like: Tensor) -> tuple[Backend, str]:
     return BACKENDS["reference"], f"auto: {'; '.join(reasons)}"
 
 
-def serving_nodes(bound: NodesBound, like: Tensor) -> tuple[NodesBackend, str]:
-    """As `serving`, of a cell over nodes."""
+def serving_nodes(
+    bound: NodesBound, like: Tensor, nodes: Nodes | None = None
+) -> tuple[NodesBackend, str]:
+    """As `serving`, of a cell over nodes; which nodes may matter."""
     if bound.backend != "auto":
         return NODES_BACKENDS[bound.backend], f"backend={bound.backend!r} was asked for"
     reasons = []
     for name in PREFERRED:
-        reason = NODES_BACKENDS[name].refuses(bound, like)
+        reason = NODES_BACKENDS[name].refuses(bound, like, nodes)
         if not reason:
             return NODES_BACKENDS[name], f"auto: compiled kernels serve it ({name})"
         reasons.append(f"{name} refuses: {reason}")

@@ -101,6 +101,18 @@ class Nodes:
             return np.zeros(len(self.children), np.bool_)
         return np.equal(self.slots, self.slot_names.index(name))
 
+    @cached_property
+    def are_trees(self) -> bool:
+        """Whether every node has one parent at most."""
+        return int(np.bincount(self.children, minlength=1).max()) <= 1
+
+    @cached_property
+    def labels_above(self) -> Integers:
+        """[N], the label of the edge that leads to each row, in trees; 0 where there is none."""
+        found = np.zeros(self.n_rows, np.int64)
+        found[self.children] = self.labels
+        return found
+
     def gathered(self, over: str) -> tuple[Integers, Integers]:
         """For `k` the children of each row, for `p` its parents, for `p left` those by a slot.
 

@@ -266,7 +266,7 @@ class ReferenceNodes:
 
     name = "reference"
 
-    def refuses(self, bound: NodesBound, like: Tensor) -> str:
+    def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
         """Why it cannot serve a cell: never."""
         return ""
 

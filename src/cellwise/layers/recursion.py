@@ -133,7 +133,7 @@ class Recursion(nn.Module):
         if missing:
             known = " and ".join(forest.slot_names) or "none"
             hint = ": forest.binary() gives trees left and right children" * (
-                set(missing) <= {"left", "right"}
+                not forest.slot_names and set(missing) <= {"left", "right"}
             )
             raise StructureError(
                 f"the cell '{name}' reads [{missing[0]}], but the forest's slots are {known}{hint}"

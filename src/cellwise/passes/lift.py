@@ -15,14 +15,19 @@ from cellwise.passes.sums import Term, sum_of, terms, whole_sums
 Pick = Callable[[Node], bool]
 
 
-def lift(system: System) -> System:
+def lift(system: System, *, above: bool = False) -> System:
     """The system with products of one end of an edge as equations of nodes.
 
     `f[n,k] = sigmoid(U @ x[n] + W @ h[k] + b)` becomes `f[n,k] = sigmoid(f_1[n] + f_2[k])` with
     `f_1[n] = U @ x[n] + b` and `f_2[n] = W @ h[n]`: a node's product is computed once however many
     edges it has, and what is left of the edge is element by element.
+
+    Args:
+        system: over nodes.
+        above: nodes have one parent at most, so that the label of an edge is that of the child:
+            `W[r] @ h[k]` is a product of the child, too.
     """
-    lifter = _Lifter(system)
+    lifter = _Lifter(system, above=above)
     for line in system.equations:
         lifter.line(line)
     return replace(
@@ -33,7 +38,8 @@ def lift(system: System) -> System:
 
 
 class _Lifter:
-    def __init__(self, system: System):
+    def __init__(self, system: System, *, above: bool):
+        self._ends = _Ends(above=above)
         self.names: Names = names_of(system)
         self.system = system
         self.lines: list[Equation] = []
@@ -56,7 +62,7 @@ class _Lifter:
 
     def edge(self, value: Node, user: str) -> Node:
         """An expression of an edge, with its products of one end read from there."""
-        for pick in (_at_parent, _at_child):
+        for pick in (self._ends.at_parent, self._ends.at_child):
             value = _gathered(value, pick)
             for node in _largest([value], pick):
                 if node not in self.found:
@@ -67,7 +73,7 @@ class _Lifter:
 
     def _name(self, node: Node, user: str) -> Node:
         name = self.names.numbered(user)
-        if _at_parent(node):
+        if self._ends.at_parent(node):
             self.lines.append(Equation(name, "n", node))
             return read(name, "n", node.shape)
         self.late.append(Equation(name, "n", _moved(node, "n")))
@@ -76,12 +82,28 @@ class _Lifter:
         return read(name, "k", node.shape)
 
 
-def _at_parent(node: Node) -> bool:
-    return _ends(node) == {"n"}
+class _Ends:
+    """At which end of an edge an expression reads."""
 
+    def __init__(self, *, above: bool):
+        self._of_labels = "k" if above else "n,k"
 
-def _at_child(node: Node) -> bool:
-    return _ends(node) == {"k"}
+    def at_parent(self, node: Node) -> bool:
+        """Whether it reads of the parent alone."""
+        return self._of(node) == {"n"}
+
+    def at_child(self, node: Node) -> bool:
+        """Whether it reads of the child alone."""
+        return self._of(node) == {"k"}
+
+    def _of(self, node: Node) -> set[str]:
+        found = set()
+        for inner in walk([node]):
+            if inner.operation == "read":
+                found.add(str(inner.attributes[1]))
+            elif inner.operation == "labelled":
+                found.add(self._of_labels)
+        return found
 
 
 def _gathered(value: Node, pick: Pick) -> Node:
@@ -93,17 +115,6 @@ def _gathered(value: Node, pick: Pick) -> Node:
         return _apart(whole, pick) if node in sums else whole
 
     return rewrite([value], step, {})[0]
-
-
-def _ends(node: Node) -> set[str]:
-    """Where an expression of an edge reads; what is labelled or summed counts as the edge."""
-    found = set()
-    for inner in walk([node]):
-        if inner.operation == "read":
-            found.add(str(inner.attributes[1]))
-        elif inner.varies and not inner.arguments:
-            found.add("n,k")
-    return found
 
 
 def _moved(node: Node, index: str) -> Node:

@@ -57,15 +57,27 @@ def compile_nodes(system: System) -> CompiledNodes:
     prepared = settle(lift(simplify(system)))
     if prepared.parameters.keys() != system.parameters.keys() or prepared.inputs != system.inputs:
         prepared = settle(lift(system))
+    return _derived(prepared, results, system.states)
+
+
+def labelled_nodes(compiled: CompiledNodes) -> CompiledNodes:
+    """The same cell for trees alone: what an edge's label chooses is a matter of the child."""
+    prepared = settle(lift(compiled.forward, above=True))
+    return _derived(prepared, compiled.results, compiled.states)
+
+
+def _derived(
+    prepared: System, results: tuple[str, ...], states: tuple[str, ...]
+) -> CompiledNodes:
     derived = backward_over_nodes(prepared, results)
     readable = simplify(derived.system)
-    own = {*system.inputs, *system.parameters}
+    own = {*prepared.inputs, *prepared.parameters}
     saved = [n for n in readable.given if n not in prepared.inputs and n not in results]
     return CompiledNodes(
         forward=prepared,
         backward=readable,
         results=results,
-        states=system.states,
+        states=states,
         saved=tuple(saved),
         names={name: cotangent for name, cotangent in derived.names.items() if name in own},
         outs=derived.outs,

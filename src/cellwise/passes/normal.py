@@ -34,12 +34,13 @@ class Total:
 
     Attributes:
         node: what the closing expressions call it.
-        kind: of the outer product of two signals, of the product of two, or of one.
+        kind: of the outer product of two signals (for each label, `labelled`), of the product of two,
+            or of one.
         operands: the signals read.
     """
 
     node: Node
-    kind: Literal["outer", "product", "rows"]
+    kind: Literal["outer", "labelled", "product", "rows"]
     operands: tuple[Node, ...]
 
 
@@ -113,6 +114,13 @@ _EXPANDED: dict[str, Callable[[Node, tuple[Node, ...], Mapping[str, int]], Node]
 """Operations on whole vectors, in terms of sums and elements."""
 
 
+def is_labelled(matrix: Node) -> bool:
+    """Whether a matrix is one that an edge's label chooses, as it is or turned."""
+    if matrix.operation == "transpose":
+        matrix = matrix.arguments[0]
+    return matrix.operation == "labelled" and len(matrix.shape) == 2
+
+
 class _Normaliser:
     """Rewrites the lines of a program, and collects those that it must add."""
 
@@ -153,7 +161,7 @@ class _Normaliser:
         return self.known[value]
 
     def _step(self, node: Node) -> Node:
-        if not node.varies or node.operation == "read":
+        if not node.varies or node.operation == "read" or is_labelled(node):
             return node
         if len(node.shape) > 1:
             raise RefusedError(f"it computes a matrix at every step ('{node.operation}')")
@@ -173,7 +181,7 @@ class _Normaliser:
         return remake(node, args)
 
     def _product(self, node: Node, args: tuple[Node, ...]) -> Node:
-        if node.arguments[0].varies:
+        if node.arguments[0].varies and not is_labelled(node.arguments[0]):
             raise RefusedError("it multiplies with a matrix that varies")
         operand = args[1]
         return remake(
@@ -207,11 +215,15 @@ class _Normaliser:
 
     def totals(self) -> tuple[Total, ...]:
         values = [line.value for line in self.program.totals]
-        found = [node for node in walk(values) if node.operation == "total"]
+        found = [node for node in walk(values) if node.operation in ("total", "total_labelled")]
         return tuple(self._total(node) for node in found if node.arguments[0].varies)
 
     def _total(self, node: Node) -> Total:
         value = node.arguments[0]
+        if node.operation == "total_labelled":
+            if value.operation != "outer" or len(value.arguments) != 2:
+                raise RefusedError("an edge's label chooses something other than a matrix")
+            return Total(node, "labelled", tuple(self._signal(a) for a in value.arguments))
         if value.operation == "outer":
             first, *others = value.arguments
             if len(others) == 2:

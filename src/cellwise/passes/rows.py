@@ -14,7 +14,7 @@ from cellwise.graph.build import build, read, remake
 from cellwise.graph.node import Node, rewrite, walk
 from cellwise.graph.operations import OPERATIONS
 from cellwise.graph.system import SLOTS, Equation, System
-from cellwise.passes.nodes import CompiledNodes
+from cellwise.passes.nodes import CompiledNodes, labelled_nodes
 from cellwise.passes.normal import RefusedError
 from cellwise.passes.pipeline import BACKWARD, FORWARD, READABLE, Pass, run
 from cellwise.passes.program import Program
@@ -44,10 +44,15 @@ class RowPrograms:
 def row_programs(compiled: CompiledNodes) -> RowPrograms:
     """The programs over rows of a cell over nodes.
 
+    What an edge's label chooses is taken for that of the edge above a node, so programs that have
+    it serve trees alone.
+
     Raises:
-        RefusedError: an edge multiplies with a matrix what depends on both of its ends or on its
-            label, or reduces a vector.
+        RefusedError: an edge multiplies with a matrix what depends on both of its ends, or reduces
+            a vector.
     """
+    if compiled.forward.labels:
+        compiled = _of_trees(compiled)
     edges = {e.name: e.value for e in compiled.forward.equations if e.index == "n,k"}
     forward = _Lowering(compiled.forward, edges)
     backward = _Lowering(compiled.backward, edges)
@@ -67,6 +72,13 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
         back_leaf,
         saved,
     )
+
+
+def _of_trees(compiled: CompiledNodes) -> CompiledNodes:
+    found = labelled_nodes(compiled)
+    if (found.names, found.outs) != (compiled.names, compiled.outs):
+        raise RefusedError("its names are too many like those of its derivative")
+    return found
 
 
 def _backward(system: System | None, keep: Sequence[str]) -> Program | None:
@@ -121,8 +133,6 @@ class _Lowering:
         if node.operation == "sum_parents":
             slot = str(node.attributes[0])
             return self._gathered(node.arguments[0], f"p {slot}".strip(), "k", "p")
-        if node.operation == "labelled":
-            raise RefusedError(f"it has no kernel for labels ('{node.attributes[0]}')")
         return remake(node, arguments)
 
     def _gathered(self, value: Node, over: str, own: str, index: str) -> Node:
@@ -153,7 +163,8 @@ class _Lowering:
             if node.operation == "read" and node.attributes[1] == "n,k":
                 return self._inline(str(node.attributes[0]))
             if node.operation == "labelled":
-                raise RefusedError(f"it has no kernel for labels ('{node.attributes[0]}')")
+                name = node.attributes[0]
+                raise RefusedError(f"an edge's label chooses '{name}', and it is no matrix")
             return remake(node, arguments)
 
         return rewrite([value], step, {})[0]
@@ -167,9 +178,7 @@ class _Lowering:
         """A total with what is summed over other rows left out: totals are linear."""
 
         def step(node: Node, arguments: tuple[Node, ...]) -> Node:
-            if node.operation == "total_labelled":
-                raise RefusedError("it has no kernel for labels")
-            if node.operation == "total" and ("leaf" if _at_leaf(node) else "n") != own:
+            if node.operation in TOTALS and ("leaf" if _at_leaf(node) else "n") != own:
                 return zeros(node.shape)
             return self._row(node, arguments)
 

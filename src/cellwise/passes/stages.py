@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cellwise.graph.dimension import Dim
 from cellwise.graph.node import Node
-from cellwise.passes.normal import REDUCTIONS, Normal
+from cellwise.passes.normal import REDUCTIONS, Normal, is_labelled
 from cellwise.passes.sections import Section
 
 
@@ -70,6 +70,11 @@ class Stage:
     size: int
     pieces: tuple[Piece, ...]
     slots: tuple[Access, ...]
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether each row has matrices of its own, by its label."""
+        return any(is_labelled(slot.node.arguments[0]) for slot in self.slots)
 
     @cached_property
     def own(self) -> Mapping[tuple[str, int, int], Piece]:
@@ -266,6 +271,11 @@ class _Stager:
             return self.elements.size(piece.value.arguments[0])
         return piece.size
 
+    def _labels(self, piece: Piece) -> set[bool]:
+        """Of the products that a piece reads, whether labels choose their matrices."""
+        found = (a.node for a in self._accesses(piece) if a.node.operation == "matmul")
+        return {is_labelled(node.arguments[0]) for node in found}
+
     def _has_products(self, piece: Piece) -> bool:
         return any(a.node.operation == "matmul" for a in self._accesses(piece))
 
@@ -288,14 +298,17 @@ class _Stager:
             return ready[:1]
         domain = self._domain(ready[0])
         products = any(self._has_products(p) for p in ready if self._domain(p) == domain)
+        labels: set[bool] = set()
         chosen: list[Piece] = []
         for piece in remaining:
             fits = self._domain(piece) == domain and not piece.is_apart
             fits = fits and not (products and piece.is_reduction)
             if fits and not products:
                 fits = not self._has_products(piece)
+            fits = fits and len(labels | self._labels(piece)) < 2
             if fits and self._ready(piece, done, chosen):
                 chosen.append(piece)
+                labels |= self._labels(piece)
         return chosen
 
     def _stage(self, section: Section, chosen: list[Piece]) -> Stage:

@@ -68,8 +68,8 @@ class NodesCall:
         return self.bound.compiled.results
 
     def backend_name(self) -> str:
-        """The back end that serves the arrays at hand."""
-        return serving_nodes(self.bound, self.inputs)[0].name
+        """The back end that serves the arrays and the forest at hand."""
+        return serving_nodes(self.bound, self.inputs, self.order.nodes)[0].name
 
     def forward(self, backend: str, *, differentiable: bool = False) -> list[Tensor]:
         """The rows [N, ·] of the results, then of what the backward needs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
 
@@ -77,6 +77,7 @@ class Compiled:
         self.program = bound.program(direction)
         self.sizes, self.constants = dict(bound.sizes), dict(bound.constants)
         self.precision, self.target, self.keep = precision, target, keep
+        self.n_labels = bound.n_labels if isinstance(bound, RowsBound) else 0
         self.normal: Normal = normal_form(bound, direction)
         elements = Elements(self.sizes)
         found = stages(self.normal, self.sizes, keep)
@@ -137,8 +138,19 @@ class Compiled:
         return tuple(
             pack
             for number, kernel in enumerate(self.kernels)
-            for pack in _packs(number, kernel, self.layout.elements)
+            for pack in self._labelled(kernel, _packs(number, kernel, self.layout.elements))
         )
+
+    def _labelled(self, kernel: StageKernel, found: Iterator[Pack]) -> Iterator[Pack]:
+        """The blocks of a stage's weights, for each label if labels choose them."""
+        if not kernel.stage.is_labelled:
+            yield from found
+            return
+        for pack in found:
+            items = kernel.operands[pack.operand].items
+            for label in range(self.n_labels):
+                source = pack.source._replace(label=label)
+                yield replace(pack, source=source, places=pack.places + label * items)
 
     @cached_property
     def weight_number(self) -> dict[tuple[int, int], int]:
@@ -152,7 +164,11 @@ class Compiled:
     def weight_offsets(self) -> tuple[int, ...]:
         """Where the packed weights begin, in bytes, each on a line of its own; then their end."""
         line = ALIGNMENT // self.item_bytes
-        items = [o.items for kernel in self.kernels for o in kernel.operands]
+        items = [
+            o.items * (self.n_labels if kernel.stage.is_labelled else 1)
+            for kernel in self.kernels
+            for o in kernel.operands
+        ]
         padded = [-(-count // line) * line * self.item_bytes for count in items]
         return tuple(accumulate(padded, initial=0))
 

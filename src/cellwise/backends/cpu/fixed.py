@@ -27,7 +27,7 @@ class Fixed:
 
     def __call__(self, node: Node) -> Tensor:
         """The value of a fixed expression."""
-        if node.operation == "parameter":
+        if node.operation in ("parameter", "labelled"):
             return self._parameters[str(node.attributes[0])]
         found = self._values.get(node)
         if found is None:
@@ -38,7 +38,7 @@ class Fixed:
         return found
 
     def _value(self, node: Node) -> Tensor:
-        if node.operation == "parameter":
+        if node.operation in ("parameter", "labelled"):
             return self._parameters[str(node.attributes[0])]
         if node.operation == "constant":
             return self._scalar(self._constants[str(node.attributes[0])])

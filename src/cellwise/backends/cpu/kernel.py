@@ -56,7 +56,24 @@ class Emission:
         elements = emit_elements(f"elements_{number}", kernel.places, self.setting, kernel.lanes)
         emitter = self.setting.function(f"stage_{number}", [POINTER, I64, I64, I64, I64])
         StageBody(emitter, number, kernel, self.frame, elements).emit()
-        return emitter.function
+        return self._by_rows(emitter) if kernel.stage.is_labelled else emitter.function
+
+    def _by_rows(self, stage: Emitter) -> ir.Function:
+        """A stage's function called row by row, each with its label in place of the parity."""
+        e = self.setting.function(f"{stage.function.name}_by_rows", [POINTER, I64, I64, I64, I64])
+        table, r0, r1, c0, _ = e.function.args
+        labels = e.load_pointer(table, self.frame.slot("table", "label"))
+
+        def row(at: Value, _: list[Value]) -> list[Value]:
+            label = e.load_integer(labels, at)
+            e.builder.call(
+                stage.function, [table, at, e.builder.add(at, integer(1)), c0, label]
+            )
+            return []
+
+        e.loop(r0, r1, 1, row)
+        e.builder.ret_void()
+        return e.function
 
     def _main(self, stages: Mapping[int, ir.Function]) -> None:
         setting = self.setting

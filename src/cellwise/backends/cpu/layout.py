@@ -112,12 +112,13 @@ def lay_out(
     states = tuple(name for name in normal.states if name in defined)
     used = _sections_of_readers(stages, elements)
     home = {p.name: stage.section for stage in stages for p in stage.pieces}
+    by_rows = any(stage.is_labelled for stage in stages)  # a level's rows are not called together
     chunk, level = [], []
     for name, section in home.items():
         readers = used[name]
         if not readers or name in kept:
             continue
-        if section != "loop" or readers != {"loop"}:
+        if section != "loop" or readers != {"loop"} or (by_rows and name not in states):
             chunk.append(name)
         elif name not in states:
             level.append(name)

@@ -11,8 +11,8 @@ from torch import Tensor
 from cellwise.backends.cpu.work import Integers
 from cellwise.backends.nodes import Nodes
 
-MOST_ROWS = 504
-"""A level of more rows is cut: its rows do not depend on each other, and buffers stay small."""
+MOST_ROWS = 96
+"""A level of more rows is cut: its rows do not depend on each other, and buffers stay in caches."""
 
 
 class NodeWork:
@@ -42,7 +42,9 @@ class NodeWork:
             return self.n_places
         if what not in self._held:
             kind, _, name = what.partition(" ")
-            if kind == "table":
+            if what == "table label":
+                self._held[what] = self._nodes.labels_above[self.rows]
+            elif kind == "table":
                 self._held[what] = self._nodes.neighbour(name)[self.rows]
             else:
                 self._gather(name)
@@ -123,6 +125,10 @@ class NodeRows:
         """For each row, which one is read at an index; -1 where there is none."""
         found = self.nodes.neighbour(index)[self.start : self.start + self.n_rows]
         return np.ascontiguousarray(found)
+
+    def labels(self) -> Integers:
+        """The label of each row."""
+        return self.nodes.labels_above[self.start : self.start + self.n_rows]
 
     def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
         """What each row reads at an index; zeros where there is none."""

@@ -18,6 +18,7 @@ class RowsBound:
     backward: Program
     sizes: tuple[tuple[str, int], ...]
     constants: tuple[tuple[str, float], ...]
+    n_labels: int = 0
 
     def program(self, direction: Direction) -> Program:
         """The cell's program, or that of its derivative."""
@@ -53,7 +54,8 @@ def parts(bound: NodesBound) -> tuple[RowsBound, RowsBound | None]:
     """A cell over nodes as programs over rows: of its levels, and of leaves with own equations."""
     rows = bound.rows
     assert not isinstance(rows, str)
-    main = RowsBound(rows.forward, rows.backward, bound.sizes, bound.constants)
+    numbers = bound.sizes, bound.constants, bound.n_labels
+    main = RowsBound(rows.forward, rows.backward, *numbers)
     if rows.forward_leaf is None or rows.backward_leaf is None:
         return main, None
-    return main, RowsBound(rows.forward_leaf, rows.backward_leaf, bound.sizes, bound.constants)
+    return main, RowsBound(rows.forward_leaf, rows.backward_leaf, *numbers)

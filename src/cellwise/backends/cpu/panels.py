@@ -176,6 +176,7 @@ class Source(NamedTuple):
         row: the first of its rows, after the exchange.
         column: where its first column stands among the operand's elements.
         n_columns: how many columns it has.
+        label: which of the matrices of a node that labels choose; -1 of one that is the only one.
     """
 
     node: Node
@@ -183,6 +184,7 @@ class Source(NamedTuple):
     row: int
     column: int
     n_columns: int
+    label: int = -1
 
 
 def sources(matrix: Node, row: int, n_rows: int, elements: Elements) -> list[Source]:

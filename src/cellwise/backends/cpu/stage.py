@@ -39,13 +39,16 @@ class StageBody:
         self.e, self.b = emitter, emitter.builder
         self.number, self.kernel, self.frame, self.elements = number, kernel, frame, elements
         self.table, self.r0, self.r1, self.c0, self.parity = emitter.function.args
+        self.label = self.parity  # rows by their labels have no state buffers
         self.n_rows = self.b.sub(self.r1, self.r0)
         self.n_columns = max(len(kernel.places.order), 1)
 
     def emit(self) -> None:
         """The addresses of all rows, then products and elements."""
         self._addresses()
-        if not self.kernel.operands:
+        if self.kernel.stage.is_labelled:
+            self._few(1)
+        elif not self.kernel.operands:
             zero, size = integer(0), integer(self.kernel.stage.size)
             self._call(zero, self.addresses, zero, zero, size, zero, self.n_rows)
         else:
@@ -202,6 +205,8 @@ class StageBody:
         """Where a chunk's weights of a panel begin."""
         weights = self._slot("weights", self.number, chunk.number)
         panels = self.b.mul(panel, integer(chunk.panel_items))
+        if self.kernel.stage.is_labelled:
+            panels = self.b.add(panels, self.b.mul(self.label, integer(chunk.operand.items)))
         return self.e.at(weights, self.b.add(integer(chunk.run.base + chunk.skipped), panels))
 
     def _cover(

@@ -97,6 +97,8 @@ class Sweep:
     def _source(self, source: Source) -> tuple[int, int, int]:
         """Address of the first weight, and how far apart units and elements are."""
         matrix = self.fixed(source.node)
+        if source.label >= 0:
+            matrix = matrix[source.label]
         unit, step = matrix.stride()
         if source.turned:
             unit, step = step, unit

@@ -6,8 +6,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ def plans(compiled: Compiled) -> tuple[Plan, ...]:
         if turned:
             factors.reverse()
         first, *others = factors
-        outer = turned and total.kind == "outer"
+        outer = turned and total.kind in ("outer", "labelled")
         plan = Plan(total.node, total.kind, first, tuple(others), outer, bool(first.index))
         found.append(plan)
     return tuple(found)
@@ -93,6 +95,9 @@ class Extent(Protocol):
 
     def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
         """What each row reads at an index."""
+
+    def labels(self) -> Integers:
+        """The label of each row."""
 
 
 class Totals:
@@ -142,6 +147,8 @@ class Totals:
 
     def _sum(self, plan: Plan) -> Tensor:
         """The array that a total will be in; the calls that fill it join the list."""
+        if plan.kind == "labelled":
+            return self._by_label(plan)
         width = plan.first.width
         first, stride = self._first(plan), width
         if plan.kind == "outer":
@@ -166,6 +173,25 @@ class Totals:
                 at, to = first + i0 * size, out.data_ptr() + i0 * size
                 self._call("sum_rows", at, stride, self.n_rows, i1 - i0, to)
         return out if plan.node.shape else out.reshape(())
+
+    def _by_label(self, plan: Plan) -> Tensor:
+        """A sum of outer products for each label: the rows by their labels, then products."""
+        labels = torch.from_numpy(np.ascontiguousarray(self.extent.labels()))
+        order = torch.argsort(labels, stable=True)
+        ends = torch.bincount(labels, minlength=self.compiled.n_labels).cumsum(0).tolist()
+        left, right = (self._rows_of(f).index_select(0, order) for f in (plan.first, *plan.others))
+        out = left.new_zeros(self.compiled.n_labels, left.shape[1], right.shape[1])
+        for label, (start, stop) in enumerate(pairwise([0, *ends])):
+            if stop > start:
+                torch.mm(left[start:stop].mT, right[start:stop], out=out[label])
+        return out.mT if plan.turned else out
+
+    def _rows_of(self, factor: Factor) -> Tensor:
+        """The rows of a signal that are summed."""
+        rows, start = self.rows[factor.name], self.extent.start
+        if factor.index:
+            return self.extent.moved(rows, self.edges[factor.name], factor.index)
+        return rows[start : start + self.n_rows]
 
     def _shape(self, node: Node) -> list[int]:
         return [size.evaluate(self.compiled.sizes) for size in node.shape]
@@ -202,7 +228,7 @@ class Totals:
         for node in walk([value]):
             if node.varies:
                 continue
-            if node.operation == "total":
+            if node.operation in ("total", "total_labelled"):
                 values[node] = sums[node] if node in sums else self._repeated(node, values)
             elif node.operation == "first":
                 values[node] = last[str(node.arguments[0].attributes[0])].sum(0)

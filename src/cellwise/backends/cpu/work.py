@@ -144,6 +144,10 @@ class Steps:
         assert index == "t-1"
         return befores(self.schedule)
 
+    def labels(self) -> Integers:
+        """The label of each row: steps have none."""
+        return np.zeros(self.n_rows, np.int64)
+
     def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
         """What each row reads at an index."""
         return self.schedule.shift(rows[: self.n_rows], edge, index)
