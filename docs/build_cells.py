@@ -6,14 +6,16 @@ from pathlib import Path
 
 from cellwise import cells
 from cellwise.graph.dimension import Shape
+from cellwise.graph.system import Structure
 
 PAGE = Path(__file__).with_name("cells.md")
 
 HEAD = """\
 # The cells of the zoo
 
-`cw.Recurrent("lstm", input_size, hidden_size)` takes any of these by name; `cw.cells.get("lstm")`
-gives the cell, and `cellwise cells lstm --backward --latex` prints it. In the tables of parameters
+`cw.Recurrent("lstm", input_size, hidden_size)` takes any of the first list by name, and
+`cw.Recursive("tree_lstm", input_size, hidden_size)` any of the second; `cw.cells.get("lstm")` gives
+the cell, and `cellwise cells lstm --backward --latex` prints it. In the tables of parameters
 a size is called after a signal that has it: `h × x` is a matrix with a row for each element of h
 and a column for each of x. Where a table is silent on what a parameter starts from, the layer's
 rule holds: recurrent square matrices are orthogonal, other matrices after Glorot, biases zero, a
@@ -28,12 +30,16 @@ def shown(shape: Shape) -> str:
     return " × ".join(str(size) for size in shape) or "one number"
 
 
+TITLES: dict[Structure, str] = {"chain": "Over sequences", "tree": "Over trees and grids"}
+
+
 def parameters(entry: cells.Entry) -> str:
     """The parameters of a cell, one row for those of one shape and one start."""
     rows: dict[tuple[str, str], list[str]] = {}
     for name, shape in entry.cell.parameters.items():
         start = entry.cell.init.get(name, "")
-        rows.setdefault((shown(shape), str(start)), []).append(f"`{name}`")
+        size = shown(shape) + ", for each label" * (name in entry.cell.system.labels)
+        rows.setdefault((size, str(start)), []).append(f"`{name}`")
     lines = ["| parameters | size | starts from |", "|---|---|---|"]
     lines += [f"| {', '.join(names)} | {size} | {start} |" for (size, start), names in rows.items()]
     return "\n".join(lines)
@@ -51,9 +57,15 @@ def section(entry: cells.Entry) -> str:
 
 def page() -> str:
     """The whole page."""
-    links = [f"- [`{name}`](#{name}): {cells.entry(name).title}" for name in cells.names()]
+    lists = [f"{title}:\n\n{links(structure)}" for structure, title in TITLES.items()]
     anchored = [f'<a id="{name}"></a>\n\n{section(cells.entry(name))}' for name in cells.names()]
-    return "\n\n".join([HEAD.strip(), "\n".join(links), *anchored]) + "\n"
+    return "\n\n".join([HEAD.strip(), *lists, *anchored]) + "\n"
+
+
+def links(structure: Structure) -> str:
+    """The list of the cells over chains or trees."""
+    names = cells.names(structure)
+    return "\n".join(f"- [`{name}`](#{name}): {cells.entry(name).title}" for name in names)
 
 
 if __name__ == "__main__":

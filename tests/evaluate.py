@@ -268,6 +268,8 @@ OPERATE: dict[str, Operate] = {
     "part": _part,
     "broadcast": _broadcast,
     "permute": _permute,
+    "flatten": _plain(lambda cube: cube.reshape(len(cube), -1)),
+    "kron": _plain(np.kron),
 }
 """Every operation that is neither a leaf nor over steps or children."""
 

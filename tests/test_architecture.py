@@ -27,13 +27,14 @@ DIRECTLY_BELOW = {
     "autodiff": ("graph",),
     "passes": ("autodiff",),
     "backends": ("passes",),
-    "structures": ("backends",),
+    "brackets": ("errors",),
+    "structures": ("backends", "brackets"),
     "cell": ("equation", "passes"),
     "cells": ("cell",),
     "layers": ("cells", "structures"),
     "heads": ("layers",),
     "losses": ("layers",),
-    "data": ("errors",),
+    "data": ("brackets",),
     "recipes": (),
     "tasks": ("heads", "losses", "data"),
     "training": ("tasks", "recipes"),
@@ -43,7 +44,7 @@ DIRECTLY_BELOW = {
 }
 """What a room may import, besides itself and what lies below that in turn."""
 
-WITHOUT_TORCH = ("errors", "graph", "equation", "autodiff", "passes", "cell", "cells")
+WITHOUT_TORCH = ("errors", "brackets", "graph", "equation", "autodiff", "passes", "cell", "cells")
 TENSOR_LIBRARIES = ("torch", "numpy", "llvmlite", "triton", "safetensors")
 
 ONLY_IN = {

@@ -8,7 +8,7 @@ import pytest
 
 from cellwise.cell import Cell
 from cellwise.equation import read_system, show
-from cellwise.errors import EquationError, StructureError
+from cellwise.errors import EquationError
 from cellwise.graph.dimension import Dim
 
 TEXT = """
@@ -95,12 +95,11 @@ def test_a_cell_from_a_system_keeps_the_sizes_apart():
 
 
 @pytest.mark.parametrize("method", ["backward", "forward_mode"])
-def test_trees_have_no_derived_equations(method):
+def test_trees_have_derived_equations(method):
     tree = Cell("h[n] = tanh(W @ x[n] + sum(h[k] for k in n))", name="tree")
-    expected = f"{method}() derives equations over a chain, but 'tree' runs over a tree"
-    with pytest.raises(StructureError) as caught:
-        getattr(tree, method)()
-    assert str(caught.value) == expected
+    derived = getattr(tree, method)()
+    assert derived.name == f"tree.{method}"
+    assert Cell(str(derived)) == derived
 
 
 FORMS = ["orthogonal", "glorot", "zeros", "ones", " normal( 2e-2 ) ", "uniform(-.1,1.)", 0.5, -1]

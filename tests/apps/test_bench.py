@@ -43,7 +43,7 @@ def test_a_file_of_equations_is_measured(tmp_path):
     assert "eager torch loop" in text
 
 
-def test_all_is_the_whole_zoo(monkeypatch):
+def test_all_is_the_whole_zoo_over_sequences(monkeypatch):
     from cellwise import cells
 
     seen: list[str] = []
@@ -54,7 +54,7 @@ def test_all_is_the_whole_zoo(monkeypatch):
 
     monkeypatch.setattr(grid, "measure", fake)
     invoke("bench", "--all", *TINY, "--mode", "both")
-    assert tuple(seen) == cells.names()
+    assert tuple(seen) == cells.names("chain")
     assert "name none besides" in invoke("bench", "gru", "--all", status=2).stderr
 
 
@@ -95,6 +95,7 @@ def test_a_cell_that_cannot_be_served_is_said_and_left_out(monkeypatch):
         (["--mode", "back"], "--mode: 'back' is neither forward nor both"),
         (["--peers", "torhc"], "--peers: nobody is called 'torhc'. Did you mean 'torch'?"),
         (["nope"], "there is no cell and no file called 'nope'"),
+        (["rntn"], "the cell 'rntn' is over trees, and bench measures sequences"),
     ],
 )
 def test_what_is_not_accepted_is_said(options, message):

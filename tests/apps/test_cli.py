@@ -141,7 +141,7 @@ MISTAKES = [
     (
         ["train", LONG],
         f"cellwise: no configuration file and no recipe is called '{LONG}'. "
-        "Recipes: pronounce, pronounce_demo, tag.",
+        "Recipes: compose, pronounce, pronounce_demo, tag.",
     ),
     (
         ["cells", LONG],

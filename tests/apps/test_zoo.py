@@ -17,6 +17,8 @@ def test_the_list_holds_every_cell_with_its_parameters():
 
 def test_parameters_are_counted():
     assert parameter_count(cells.get("elman"), 3, 5) == 5 * 3 + 5 * 5 + 5
+    assert parameter_count(cells.get("tree_lstm"), 3, 5) == 4 * (5 * 3 + 5 * 5 + 5)
+    assert parameter_count(cells.get("recursive"), 3, 5) == 5 * 10 + 5
 
 
 def test_a_cell_is_printed_in_every_style():
@@ -38,6 +40,7 @@ def test_json_has_the_facts():
     assert found["name"] == "gru"
     assert found["states"] == ["h"]
     assert found["inputs"] == ["x"]
+    assert found["structure"] == "chain"
     assert len(json.loads(invoke("cells", "--json").stdout)) == len(cells.names())
 
 

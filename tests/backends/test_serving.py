@@ -13,16 +13,14 @@ from cellwise.backends.cpu import target
 from cellwise.passes.pipeline import compile_system
 
 ELMAN = "h[t] = tanh(U @ x[t] + W @ h[t-1] + b)"
-THIRD_ORDER = "h[t] = tanh(bilinear(V, x[t], h[t-1]))"
 MATRIX = "h[t] = tanh(outer(h[t-1], x[t]) @ x[t])"
-TRIPLE = "h[t] = tanh(U @ x[t]) * h[t-1] + bilinear(V, x[t], x[t])"
+CUBE = "h[t] = tanh(bilinear(outer(x[t], h[t-1], x[t]), x[t], x[t]))"
 
 BFLOAT = "it computes in float32 and float64, and the arrays are torch.bfloat16"
 META = "it computes on the CPU, and the arrays are on meta"
 REFUSED = [
-    (THIRD_ORDER, "it has no kernel for 'bilinear'"),
     (MATRIX, "it computes a matrix at every step ('outer')"),
-    (TRIPLE, "it has no kernel for 'bilinear'"),
+    (CUBE, "it computes a matrix at every step ('outer')"),
 ]
 
 

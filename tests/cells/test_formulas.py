@@ -1,4 +1,4 @@
-"""Every cell of the zoo computes what its paper says, written once more in plain torch."""
+"""Every cell over chains computes what its paper says, written once more in plain torch."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def named(layer: Recurrent) -> dict[str, Tensor]:
 
 
 def test_every_cell_has_a_formula():
-    assert set(FORMULAS) == set(cells.names())
+    assert set(FORMULAS) == set(cells.names("chain"))
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_values_and_states(name: str):
     layer, x, states = drawn(name)
     y, last = layer(x, states)
@@ -49,7 +49,7 @@ def test_values_and_states(name: str):
         torch.testing.assert_close(value[0], ends[state], **EXACT)
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_gradients(name: str):
     layer, x, states = drawn(name)
     x.requires_grad_()

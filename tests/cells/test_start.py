@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from cellwise import cells
-from cellwise.layers import Recurrent
+from cellwise.cell import Cell
+from cellwise.layers import Recurrent, Recursive
+from cellwise.layers.initialise import suggested
 
 ONES = {
     "lstm": {"b_f"},
@@ -22,12 +25,24 @@ ONES = {
     "sru": {"b_f"},
     "cfn": {"b_theta"},
     "fastgrnn": {"b_z", "b_h", "zeta"},
+    "recursive": set(),
+    "rntn": set(),
+    "tree_lstm": {"b_f"},
+    "tree_lstm_binary": {"b_f"},
+    "tree_gru": set(),
+    "dependency": set(),
+    "mdlstm": set(),
 }
 
 
 def started(name: str) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    return {k.removeprefix("layer0."): v for k, v in Recurrent(name, 3, 8).state_dict().items()}
+    layer: nn.Module
+    if name in cells.names("tree"):
+        layer = Recursive(name, 8, 8, n_relations=3)
+    else:
+        layer = Recurrent(name, 3, 8)
+    return {k.removeprefix("layer0."): v for k, v in layer.state_dict().items()}
 
 
 @pytest.mark.parametrize(("name", "wanted"), ONES.items())
@@ -50,3 +65,31 @@ def test_square_matrices_of_the_second_highway_layer_are_orthogonal():
 def test_independent_weights_are_between_zero_and_one():
     weight = started("indrnn")["w_h"]
     assert 0 <= weight.min() < weight.max() <= 1
+
+
+def test_sums_of_children_enter_through_orthogonal_matrices():
+    values = started("tree_lstm")
+    for name in ("W_i", "W_o", "W_u", "W_f"):
+        torch.testing.assert_close(values[name] @ values[name].T, torch.eye(8))
+
+
+def test_every_label_has_an_orthogonal_matrix_of_its_own():
+    first, second, third = weights = started("dependency")["W"]
+    for weight in weights:
+        torch.testing.assert_close(weight @ weight.T, torch.eye(8))
+    assert not torch.allclose(first, second)
+    assert not torch.allclose(second, third)
+
+
+def test_the_tensor_of_products_starts_small():
+    assert 0 < started("rntn")["V"].abs().max() <= 0.01
+
+
+def test_forget_gates_of_children_are_found_in_any_text():
+    text = """
+    f[n,k] = sigmoid(U @ x[n] + W @ h[k] + b_k)
+    g[n] = sigmoid(V @ x[n] + b_l)
+    h[n] = tanh(A @ x[n]) + sum(f[n,k] * h[k] for k in n) + g[n] * h[left]
+    """
+    found = suggested(Cell(text).system)
+    assert (found["b_k"], found["b_l"], found["A"]) == (1.0, 1.0, "glorot")

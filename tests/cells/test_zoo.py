@@ -12,16 +12,24 @@ import pytest
 from cellwise import cells
 from cellwise.cell import Cell
 from cellwise.errors import ConfigError
+from cellwise.graph.system import Structure
 
 REQUIRED = (
     "elman jordan lstm lstm_peephole lstm_coupled lstm_projected lstm_layernorm gru gru_v3 mgu rhn "
-    "indrnn ugrnn sru mingru minlstm slstm ctrnn antisymmetric lem mut1"
+    "indrnn ugrnn sru mingru minlstm slstm ctrnn antisymmetric lem mut1 recursive rntn tree_lstm "
+    "tree_lstm_binary tree_gru dependency mdlstm"
 ).split()
 
 
 def test_the_required_cells_are_there():
     assert set(REQUIRED) <= set(cells.names())
     assert len(set(cells.names())) == len(cells.names())
+
+
+@pytest.mark.parametrize("structure", ["chain", "tree"])
+def test_the_names_by_structure(structure: Structure):
+    names = cells.names(structure)
+    assert names == tuple(n for n in cells.names() if cells.get(n).system.structure == structure)
 
 
 def test_an_unknown_name_gets_the_nearest():
@@ -55,7 +63,7 @@ def test_round_trip(name: str):
 
 @pytest.mark.parametrize("name", cells.names())
 def test_every_line_has_a_description(name: str):
-    assert all(line.comment for line in cells.get(name).system.equations)
+    assert all(line.comment for line in cells.get(name).system.lines())
 
 
 @pytest.mark.parametrize("name", cells.names())
@@ -90,6 +98,11 @@ def test_the_derived_backward_is_a_cell(name: str):
     assert Cell(str(backward)) == backward
     totals = {line.name for line in backward.system.totals}
     assert len(totals) == len(cell.parameters)
+
+
+def test_a_cell_over_trees_is_what_the_paper_says_of_its_leaves():
+    leaves = {n: len(cells.get(n).system.leaf) for n in cells.names("tree")}
+    assert {n for n, count in leaves.items() if count} == {"recursive", "rntn", "tree_lstm_binary"}
 
 
 def test_lstm_states():

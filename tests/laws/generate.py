@@ -133,7 +133,8 @@ class Index:
 
 
 CHAIN = Index("t", ("{}[t-1]",))
-TREE = Index("n", ("sum({}[k] for k in n)", "{}[left]", "{}[right]"))
+GATED = "sum(sigmoid({0}[k]) * {0}[k] for k in n)"
+TREE = Index("n", ("sum({}[k] for k in n)", "{}[left]", "{}[right]", GATED))
 
 
 @dataclass
@@ -313,6 +314,6 @@ def chain_texts(draw: DrawFn, depth: int = 3, most_inputs: int = 2) -> str:
 
 
 @st.composite
-def tree_texts(draw: DrawFn, depth: int = 2) -> str:
+def tree_texts(draw: DrawFn, depth: int = 2, most_inputs: int = 2) -> str:
     """The texts of random cells over trees."""
-    return _write(draw, TREE, depth)
+    return _write(draw, TREE, depth, most_inputs)

@@ -31,7 +31,7 @@ def test_the_laws_of_folds_hold_for_random_cells(case: Case) -> None:
         folds.double_backward_through_carried_states(case)
 
 
-@pytest.mark.parametrize("name", cells.names())
+@pytest.mark.parametrize("name", cells.names("chain"))
 def test_the_laws_of_folds_hold_for_the_zoo(name: str) -> None:
     case = Case(cells.get(name).system, (3, 2), (3, 2, 0), 0)
     with served_by("cpu"):

@@ -54,7 +54,7 @@ def draw(dtype: torch.dtype) -> Tensor:
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("cell", [*cells.names(), *CURVES])
+@pytest.mark.parametrize("cell", [*cells.names("chain"), *CURVES])
 def test_large_inputs_agree_with_the_reference(cell: str, dtype: torch.dtype) -> None:
     for magnitude in (50.0, 1e4):
         found, wanted = both(cell, draw(dtype).sign() * magnitude)
@@ -63,7 +63,7 @@ def test_large_inputs_agree_with_the_reference(cell: str, dtype: torch.dtype) ->
 
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan], ids=str)
-@pytest.mark.parametrize("cell", [*cells.names(), *CURVES])
+@pytest.mark.parametrize("cell", [*cells.names("chain"), *CURVES])
 def test_what_is_no_number_is_where_the_reference_has_it(cell: str, bad: float) -> None:
     x = draw(torch.float32)
     x[2, SPOILT, 3] = bad

@@ -9,11 +9,14 @@ from hypothesis import given
 
 from cellwise import cells
 from cellwise.autodiff.forward import tangent
+from cellwise.autodiff.recursion import backward_over_nodes, settle
 from cellwise.autodiff.reverse import backward
 from cellwise.equation import canonical, read_system, show
 from cellwise.graph.system import System
+from cellwise.graph.verify import verify
 from cellwise.passes.share import share
 from cellwise.passes.simplify import simplify
+from cellwise.passes.tidy import readable_backward, readable_tangent
 from tests.laws.generate import chain_texts, tree_texts
 
 Style = Literal["text", "unicode"]
@@ -48,6 +51,20 @@ def test_derivatives_come_back(style: Style, text: str) -> None:
     for derived in (backward(system).system, tangent(system).system):
         _assert_comes_back(derived, style)
         _assert_comes_back(share(simplify(derived)), style)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(text=tree_texts())
+def test_derivatives_of_trees_come_back(style: Style, text: str) -> None:
+    system = read_system(text)
+    results = tuple(dict.fromkeys([system.output, *system.states]))
+    sent = backward_over_nodes(settle(system), results).system
+    for derived in (sent, tangent(system).system):
+        verify(derived)
+        _assert_comes_back(derived, style)
+    for derived in (readable_backward(system), readable_tangent(system)):
+        verify(derived)
+        _assert_comes_back(derived, style)
 
 
 @pytest.mark.parametrize("style", STYLES)

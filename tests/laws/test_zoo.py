@@ -13,7 +13,7 @@ from tests.laws.case import Case
 from tests.laws.margins import is_tame
 from tests.laws.networks import Network
 
-NAMES = cells.names()
+NAMES = cells.names("chain")
 
 
 def _case(name: str) -> Case:

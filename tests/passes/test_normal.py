@@ -39,7 +39,8 @@ def is_in_place(node: Node) -> bool:
 def holds_nothing_else(normal: Normal) -> None:
     """Reductions stand alone, and a product multiplies a fixed matrix with a signal by name."""
     for _, value in roots(normal):
-        inner = value.arguments if value.operation in REDUCTIONS and value.varies else [value]
+        alone = value.operation in (*REDUCTIONS, "kron") and value.varies
+        inner = value.arguments if alone else [value]
         for node in walk(inner):
             assert is_in_place(node), node.operation
             if node.varies:
@@ -109,6 +110,14 @@ def names(normal: Normal) -> dict[str, list[str]]:
     return {section: [name for name, _ in lines] for section, lines in normal.sections.items()}
 
 
+def test_a_product_of_third_order_is_one_with_all_pairs_of_elements():
+    normal = forward("h[t] = tanh(bilinear(V, x[t], h[t-1]) + b)")
+    values = [value for _, value in roots(normal)]
+    (pairs,) = (value for value in values if value.operation == "kron")
+    assert [str(node.attributes[0]) for node in pairs.arguments] == ["x", "h"]
+    assert [value.operation for value in values].count("tanh") == 1
+
+
 def test_the_operand_of_a_product_gets_a_line():
     normal = forward("h[t] = tanh(W @ (h[t-1] * h[t-1]))")
     lines = dict(roots(normal))
@@ -155,7 +164,10 @@ def test_what_defines_a_state_that_is_carried_is_in_the_loop():
 
 
 REFUSED = [
-    ("h[t] = bilinear(V, x[t], h[t-1])", "it has no kernel for 'bilinear'"),
+    (
+        "h[t] = bilinear(outer(x[t], h[t-1], x[t]), x[t], x[t])",
+        "it computes a matrix at every step ('outer')",
+    ),
     ("h[t] = outer(x[t], h[t-1]) @ x[t]", "it computes a matrix at every step ('outer')"),
 ]
 

@@ -75,7 +75,9 @@ MarkdownFile = Annotated[
 def bench(
     cells: CellsArgument = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="Every cell of the zoo.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every cell of the zoo over sequences.")
+    ] = False,
     batch: Annotated[str, typer.Option(metavar="B,…", help="Batch sizes.")] = "32",
     hidden: Annotated[str, typer.Option(metavar="H,…", help="Hidden sizes, and I.")] = "64,256",
     steps: Annotated[int, typer.Option(min=1, metavar="T", help="Steps.")] = 100,
@@ -170,8 +172,8 @@ def _names(given: list[str], *, all_: bool) -> list[str]:
     from cellwise import cells as zoo
 
     if all_ and given:
-        raise ConfigError("--all is every cell of the zoo: name none besides")
-    return list(zoo.names()) if all_ else given or list(_DEFAULT_CELLS)
+        raise ConfigError("--all is every cell over sequences: name none besides")
+    return list(zoo.names("chain")) if all_ else given or list(_DEFAULT_CELLS)
 
 
 def _cell(name: str) -> tuple[str, str]:
@@ -179,10 +181,10 @@ def _cell(name: str) -> tuple[str, str]:
     from cellwise import cells as zoo
     from cellwise.apps.zoo import find_cell
 
-    if name in zoo.names():
-        return name, ""
     cell, _ = find_cell(name)
-    return cell.name, str(cell)
+    if cell.system.structure == "tree":
+        raise ConfigError(f"the cell '{cell.name}' is over trees, and bench measures sequences")
+    return (name, "") if name in zoo.names() else (cell.name, str(cell))
 
 
 def _list(

@@ -59,7 +59,10 @@ def cells(
 
 
 def parameter_count(cell: Cell, input_size: int, hidden_size: int) -> int:
-    """How many numbers a cell learns when its input and all its other signals have these sizes."""
+    """How many numbers a cell learns when its input and all its other signals have these sizes.
+
+    What an edge's label chooses is counted once.
+    """
     names = {n for shape in cell.parameters.values() for dim in shape for n in dim.names()}
     sizes = {n: input_size if n in cell.inputs else hidden_size for n in names}
     return sum(prod(d.evaluate(sizes) for d in shape) for shape in cell.parameters.values())
@@ -77,12 +80,15 @@ def _listing(input_size: int, hidden_size: int, *, as_json: bool) -> str:
         return json.dumps(rows, ensure_ascii=False, indent=1)
     width = max(len(row["name"]) for row in rows)
     lines = [f"{r['name']:<{width}}  {r['n_parameters']:>9,}  {r['title']}" for r in rows]
-    sizes = f"Parameters are counted for input_size={input_size}, hidden_size={hidden_size}."
-    return "\n".join([*lines, "", sizes, "`cellwise cells NAME` prints a cell's equations."])
+    sizes = f"Parameters are counted for input_size={input_size}, hidden_size={hidden_size}"
+    sizes += ", labelled ones for one label."
+    hint = "Those over trees stand last. `cellwise cells NAME` prints a cell's equations."
+    return "\n".join([*lines, "", sizes, hint])
 
 
 def _facts(cell: Cell, input_size: int, hidden_size: int) -> dict[str, Any]:
     return {
+        "structure": cell.system.structure,
         "inputs": list(cell.inputs),
         "states": list(cell.states),
         "parameters": {name: [str(d) for d in shape] for name, shape in cell.parameters.items()},

@@ -17,8 +17,9 @@ from importlib import import_module
 
 from cellwise.cell import Cell
 from cellwise.errors import ConfigError, nearest
+from cellwise.graph.system import Structure
 
-_NAMES = (
+_OVER_CHAINS = (
     # Simple networks.
     "elman",
     "jordan",
@@ -60,6 +61,19 @@ _NAMES = (
     "lem",
 )
 
+_OVER_TREES = (
+    # Over trees and grids.
+    "recursive",
+    "rntn",
+    "tree_lstm",
+    "tree_lstm_binary",
+    "tree_gru",
+    "dependency",
+    "mdlstm",
+)
+
+_NAMES = (*_OVER_CHAINS, *_OVER_TREES)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -80,9 +94,15 @@ class Entry:
     cell: Cell
 
 
-def names() -> tuple[str, ...]:
-    """The names of all cells, relatives side by side."""
-    return _NAMES
+def names(structure: Structure | None = None) -> tuple[str, ...]:
+    """The names of all cells, relatives side by side: first those over chains, then over trees.
+
+    Args:
+        structure: "chain" for those that `Recurrent` takes, "tree" for those of `Recursive`.
+    """
+    if structure is None:
+        return _NAMES
+    return _OVER_CHAINS if structure == "chain" else _OVER_TREES
 
 
 @cache

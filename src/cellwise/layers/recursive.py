@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,15 +27,6 @@ from cellwise.structures.forest import Forest
 
 BackendName = Literal["auto", "cpu", "reference"]
 Way = Literal["up", "down"]
-
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def _untraced(method: Method) -> Method:
-    """The method, left as it is by `torch.compile`: how deep trees are is no matter of shapes."""
-    disabled: Method = torch.compiler.disable(method)
-    return disabled
 
 
 class Recursive(nn.Module):
@@ -148,7 +139,6 @@ class Recursive(nn.Module):
         for layer in self._layers:
             layer.reset_parameters()
 
-    @_untraced
     def forward(self, x: Tensor, forest: Forest) -> tuple[Tensor, Any]:
         """Run the network over a batch of trees. `torch.compile` leaves it as it is.
 
@@ -166,6 +156,12 @@ class Recursive(nn.Module):
             ShapeError: x has the wrong shape.
             StructureError: the forest has no slots or labels that the cell reads.
         """
+        if torch.compiler.is_compiling():  # how deep trees are is no matter of shapes
+            found: tuple[Tensor, Any] = torch.compiler.disable(self._folded)(x, forest)
+            return found
+        return self._folded(x, forest)
+
+    def _folded(self, x: Tensor, forest: Forest) -> tuple[Tensor, Any]:
         rows = self._checked(x, forest)
         state: Any = None
         for number, (layer, way) in enumerate(zip(self._layers, self.directions, strict=True)):

@@ -21,7 +21,7 @@ FROM_OUTSIDE = {"memcpy", "memset", "_GLOBAL_OFFSET_TABLE_"}
 """What LLVM makes of loops that copy; nothing of a library of mathematics."""
 CALLED = re.compile(r"^\s+(?:callq?|jmp|bl|b|movabsq)\s+\$?([A-Za-z_]\w*)", re.MULTILINE)
 
-SHARE_OF_SPILLS = 0.01
+SHARE_OF_SPILLS = 0.015
 """What may be put on the stack of a long loop over elements, where all constants stay at hand."""
 
 cached_listing = cache(listing)

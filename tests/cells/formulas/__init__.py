@@ -1,8 +1,8 @@
 """The zoo's cells once more, in plain torch and from the papers.
 
-Every formula is a step: `step(x, s, p)` gets the input [B, I], the states before the step and the
-parameters by their names in our equations, and gives the signals after it, the output and all
-states among them.
+Every formula of a cell over chains is a step: `step(x, s, p)` gets the input [B, I], the states
+before the step and the parameters by their names in our equations, and gives the signals after it,
+the output and all states among them. Those over trees are in `formulas.trees`.
 """
 
 from tests.cells.formulas import gated, linear, lstm, oscillator, simple

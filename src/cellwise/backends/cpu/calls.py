@@ -47,7 +47,7 @@ def _library() -> Library:
 def _image(target: Target) -> bytes:
     from cellwise.backends.cpu.calls_code import emit_calls
 
-    return assemble(emit_calls(target), target)
+    return assemble(emit_calls(target, MOST_ARGUMENTS), target)
 
 
 @cache
