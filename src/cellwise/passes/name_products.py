@@ -8,8 +8,10 @@ from cellwise.autodiff.derivative import names_of
 from cellwise.autodiff.reverse import backward
 from cellwise.graph.build import build, read, remake
 from cellwise.graph.node import Node, rewrite, walk
+from cellwise.graph.places import inside, place_of, walk_places
 from cellwise.graph.system import Equation, System
 from cellwise.passes.share import PRODUCTS, name_nodes
+from cellwise.passes.share_nodes import name_spots
 from cellwise.passes.simplify import simplify
 
 
@@ -30,6 +32,27 @@ def name_products(system: System) -> System:
             if node not in own and used in own and used not in found and _multiplies(used, found):
                 found[used] = read(f"named {len(found)}", "t", used.shape)
     return _with_deviations(name_nodes(system, dict.fromkeys(found, ""))) if found else system
+
+
+def name_products_of_nodes(system: System, derived: System) -> System:
+    """The same over trees: what the derived equations would multiply or norm again."""
+    own = {
+        spot
+        for line in (*system.leaf, *system.equations)
+        for spot in walk_places(line.value, line.index)
+    }
+    found: dict[tuple[str, Node], Node] = {}
+    for line in derived.lines():
+        for node, place in walk_places(line.value, place_of(line, system)):
+            within = inside(node, place)
+            for used in node.arguments:
+                while used.operation == "neg":
+                    (used,) = used.arguments
+                known = {spot[1]: read_ for spot, read_ in found.items()}
+                fresh = (node, place) not in own and (used, within) in own
+                if fresh and (within, used) not in found and _multiplies(used, known):
+                    found[within, used] = read(f"named {len(found)}", "n", used.shape)
+    return _with_deviations(name_spots(system, found)) if found else system
 
 
 def _with_deviations(system: System) -> System:

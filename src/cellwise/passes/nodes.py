@@ -9,6 +9,8 @@ from cellwise.autodiff.recursion import backward_over_nodes, settle
 from cellwise.errors import StructureError
 from cellwise.graph.system import SLOTS, System
 from cellwise.passes.lift import lift
+from cellwise.passes.name_products import name_products_of_nodes
+from cellwise.passes.share_nodes import share_nodes
 from cellwise.passes.simplify import simplify
 
 
@@ -54,7 +56,9 @@ def compile_nodes(system: System) -> CompiledNodes:
     """
     _check(system)
     results = tuple(dict.fromkeys([system.output, *system.states]))
-    prepared = settle(lift(simplify(system)))
+    settled = settle(lift(share_nodes(simplify(system))))
+    derived = simplify(backward_over_nodes(settled, results).system)
+    prepared = name_products_of_nodes(settled, derived)
     if prepared.parameters.keys() != system.parameters.keys() or prepared.inputs != system.inputs:
         prepared = settle(lift(system))
     return _derived(prepared, results, system.states)

@@ -97,8 +97,9 @@ def _softmax(_: Node, args: tuple[Node, ...], __: Mapping[str, int]) -> Node:
 
 
 def _is_largest(_: Node, args: tuple[Node, ...], __: Mapping[str, int]) -> Node:
-    below = build("abs", sub(args[0], build("largest", args[0])))
-    hit = sub(number(1), build("step", below))
+    # Compared, not subtracted: a difference may be taken along with a product in it, and keep what
+    # rounding the product lost. `greater` is 1/2 for equals; nothing is greater than the largest.
+    hit = build("greater", args[0], build("largest", args[0]))
     return div(hit, build("sum", hit))
 
 

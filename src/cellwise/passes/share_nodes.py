@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from cellwise.autodiff.derivative import Names, names_of
@@ -41,6 +42,12 @@ def share_nodes(system: System) -> System:
     }
     wanted = [s for s in order if uses[s] > 1 and s not in named and worthwhile(s[1], system)]
     return _Namer(system, {**named, **dict.fromkeys(wanted, "")}).system_of()
+
+
+def name_spots(system: System, spots: Collection[Spot]) -> System:
+    """The system over trees with an equation for each of these expressions."""
+    names = {_spot(node, place): "" for place, node in spots}
+    return _Namer(system, names).system_of()
 
 
 def _spot(node: Node, place: str) -> Spot:
