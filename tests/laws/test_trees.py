@@ -172,7 +172,9 @@ def _labelled_as(one: Forest, other: Forest, new: Tensor) -> Forest:
     """The other forest with the labels of the first, whose node i is its node new[i]."""
     if one.relations is None:
         return other
-    slots = [np.zeros(len(f.children), np.int64) if f.slots is None else f.slots for f in (one, other)]
+    slots = [
+        np.zeros(len(f.children), np.int64) if f.slots is None else f.slots for f in (one, other)
+    ]
     edges = zip(one.readers, one.children, slots[0], one.relations, strict=True)
     labels = {(int(new[a]), int(new[b]), int(slot)): label for a, b, slot, label in edges}
     ends = zip(other.readers, other.children, slots[1], strict=True)

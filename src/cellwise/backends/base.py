@@ -142,7 +142,7 @@ class NodesBackend(Protocol):
     name: str
 
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
-        """Why it cannot serve the cell on arrays like this one (and these nodes), or an empty text."""
+        """Why it cannot serve the cell, arrays like this one or these nodes, or an empty text."""
 
     def saved(self, bound: NodesBound) -> tuple[str, ...]:
         """What its forward has to keep for its backward, besides inputs and results."""

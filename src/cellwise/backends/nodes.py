@@ -125,7 +125,7 @@ class Nodes:
         return first, self.parents[edges]
 
     def below(self, start: int, stop: int) -> tuple[Integers, Integers]:
-        """The edges to the children of rows `start` to `stop`, and to which of them each belongs."""
+        """The edges to the children of rows `start` to `stop`, and to which row each belongs."""
         first = self.first[start : stop + 1]
         return np.arange(first[0], first[-1]), np.repeat(np.arange(stop - start), np.diff(first))
 

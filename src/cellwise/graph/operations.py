@@ -223,9 +223,10 @@ _ROWS = [
     # The sum over the nodes p that n is a child of. Attribute: the slot that n has to be in, or ""
     # for any. Inside, `n` is the parent and `k` the child, as in every expression of an edge.
     Operation("sum_parents", "over", (1, 1), _whole),
-    # What back ends make of sums over edges. Attributes: over which rows (`k` children, `p` parents,
-    # `p left` those that have the row in this slot), the body, and how many arguments are the row's
-    # own; the others are read at each of the rows. The body's leaves `hole` stand for arguments.
+    # What back ends make of sums over edges. Attributes: over which rows (`k` children, `p`
+    # parents, `p left` those that have the row in this slot), the body, and how many arguments are
+    # the row's own; the others are read at each of the rows. The body's leaves `hole` stand for
+    # arguments.
     Operation("gathered", "internal", (0, 1000), _gathered),
     Operation("hole", "internal", (0, 0), _leaf),  # number of the argument, shape
     # What back ends make of `bilinear`: a matrix times all products of two elements. Attribute: the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +33,15 @@ def _compiled(system: System) -> CompiledNodes:
     return load_nodes(kept(lambda: dump_nodes(compile_nodes(own)), content(own), "nodes"))
 
 
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers for a cell's sizes and constants, and how many labels edges can have."""
+
+    sizes: Mapping[str, int]
+    constants: Mapping[str, float]
+    n_relations: int
+
+
 class Recursion(nn.Module):
     """The parameters of one layer, named as in the equations, and the fold over a forest.
 
@@ -44,22 +53,21 @@ class Recursion(nn.Module):
     def __init__(
         self,
         cell: Cell,
-        sizes: Mapping[str, int],
-        constants: Mapping[str, float],
+        numbers: Numbers,
         backend: str,
-        n_relations: int,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ):
         super().__init__()
-        self.cell, self.sizes, self.constants = cell, dict(sizes), dict(constants)
-        self.backend, self.n_relations = backend, n_relations
+        self.cell, self.sizes = cell, dict(numbers.sizes)
+        self.constants, self.n_relations = dict(numbers.constants), numbers.n_relations
+        self.backend = backend
         self._bind()
         for name, shape in cell.system.parameters.items():
-            numbers = [size.evaluate(self.sizes) for size in shape]
+            lengths = [size.evaluate(self.sizes) for size in shape]
             if name in cell.system.labels:
-                numbers.insert(0, n_relations)
-            self._register(name, nn.Parameter(torch.empty(numbers, device=device, dtype=dtype)))
+                lengths.insert(0, self.n_relations)
+            self._register(name, nn.Parameter(torch.empty(lengths, device=device, dtype=dtype)))
 
     def _register(self, name: str, parameter: nn.Parameter) -> None:
         if hasattr(self, name):
@@ -72,9 +80,7 @@ class Recursion(nn.Module):
     def _bind(self) -> None:
         system = self.cell.system
         compiled = _compiled(system)
-        self._key = bind_nodes(
-            compiled, self.sizes, self.constants, self.backend, self.n_relations
-        )
+        self._key = bind_nodes(compiled, self.sizes, self.constants, self.backend, self.n_relations)
         self._used = list(compiled.forward.parameters)
         self._slots, self._down = compiled.slots, compiled.down
         self.states = compiled.states

@@ -19,7 +19,7 @@ from cellwise.layers.arguments import (
     check_dropout,
     check_input,
 )
-from cellwise.layers.recursion import Recursion
+from cellwise.layers.recursion import Numbers, Recursion
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
 from cellwise.layers.states import state_type
@@ -127,7 +127,8 @@ class Recursive(nn.Module):
             sizes=self.sizes,
         )
         values = {**self.cell.constants, **self.constants}
-        return Recursion(self.cell, sizes, values, self.backend, self.n_relations, device, dtype)
+        numbers = Numbers(sizes, values, self.n_relations)
+        return Recursion(self.cell, numbers, self.backend, device, dtype)
 
     @property
     def _layers(self) -> list[Recursion]:

@@ -67,9 +67,11 @@ class _Lifter:
             for node in _largest([value], pick):
                 if node not in self.found:
                     self.found[node] = self._name(node, user)
-            found = self.found
-            (value,) = rewrite([value], lambda n, inner: found.get(n) or remake(n, inner), {})
+            (value,) = rewrite([value], self._read_there, {})
         return value
+
+    def _read_there(self, node: Node, arguments: tuple[Node, ...]) -> Node:
+        return self.found.get(node) or remake(node, arguments)
 
     def _name(self, node: Node, user: str) -> Node:
         name = self.names.numbered(user)

@@ -70,9 +70,7 @@ def labelled_nodes(compiled: CompiledNodes) -> CompiledNodes:
     return _derived(prepared, compiled.results, compiled.states)
 
 
-def _derived(
-    prepared: System, results: tuple[str, ...], states: tuple[str, ...]
-) -> CompiledNodes:
+def _derived(prepared: System, results: tuple[str, ...], states: tuple[str, ...]) -> CompiledNodes:
     derived = backward_over_nodes(prepared, results)
     readable = simplify(derived.system)
     own = {*prepared.inputs, *prepared.parameters}

@@ -23,6 +23,9 @@ from cellwise.passes.sections import CARRIED, Section, names_read
 REDUCTIONS = ("sum", "largest")
 """What is left of the operations that make a scalar of a vector."""
 
+_PLACED = ("part", "concat", "broadcast", "gathered", "kron")
+"""What is not element by element, but finds each element in its place."""
+
 
 class RefusedError(BackendError):
     """The program has no normal form; the message says what it holds that has none."""
@@ -34,8 +37,8 @@ class Total:
 
     Attributes:
         node: what the closing expressions call it.
-        kind: of the outer product of two signals (for each label, `labelled`), of the product of two,
-            or of one.
+        kind: of the outer product of two signals (for each label: `labelled`), of the product of
+            two, or of one.
         operands: the signals read.
     """
 
@@ -169,15 +172,13 @@ class _Normaliser:
         args = tuple(self.known[a] for a in node.arguments)
         if node.operation in _EXPANDED:
             return self.normal(_EXPANDED[node.operation](node, args, self.sizes))
-        if node.operation == "matmul":
-            return self._product(node, args)
-        if node.operation == "bilinear":
-            return self._bilinear(node, args)
+        if node.operation in ("matmul", "bilinear"):
+            product = self._product if node.operation == "matmul" else self._bilinear
+            return product(node, args)
         if node.operation in REDUCTIONS:
             return self.name(remake(node, args))
-        if node.operation in ("part", "concat", "broadcast", "gathered", "kron"):
-            return remake(node, args)
-        if OPERATIONS[node.operation].kind != "elementwise":
+        elementwise = OPERATIONS[node.operation].kind == "elementwise"
+        if not elementwise and node.operation not in _PLACED:
             raise RefusedError(f"it has no kernel for '{node.operation}'")
         return remake(node, args)
 

@@ -120,9 +120,7 @@ class _Lowering:
         reads = names_read([line.value for line in (*equations, *totals)])
         given = tuple(name for name in reads if name not in {*defined, *self.system.inputs})
         output = self.system.output if self.system.output in defined else equations[-1].name
-        return System(
-            equations, output, totals, constants=self.system.constants, given=given
-        )
+        return System(equations, output, totals, constants=self.system.constants, given=given)
 
     def _row(self, node: Node, arguments: tuple[Node, ...]) -> Node:
         if node.operation == "read":
@@ -145,9 +143,8 @@ class _Lowering:
                 name, end = str(node.attributes[0]), str(node.attributes[1])
                 here = end == own
                 (mine if here else others)[node] = read(name, "t" if here else index, node.shape)
-            elif node.varies and OPERATIONS[node.operation].kind != "elementwise":
-                if node.operation not in ("broadcast", "hole"):
-                    raise RefusedError(f"an edge computes '{node.operation}' of both its ends")
+            elif node.varies and not _is_in_place(node):
+                raise RefusedError(f"an edge computes '{node.operation}' of both its ends")
         holes = {
             node: build("hole", attributes=(place, node.shape))
             for place, node in enumerate((*mine, *others))
@@ -183,6 +180,11 @@ class _Lowering:
             return self._row(node, arguments)
 
         return replace(line, value=rewrite([line.value], step, {})[0])
+
+
+def _is_in_place(node: Node) -> bool:
+    kind = OPERATIONS[node.operation].kind
+    return kind == "elementwise" or node.operation in ("broadcast", "hole")
 
 
 def _below(line: Equation) -> list[Node]:

@@ -158,8 +158,9 @@ def _fold(node: Node) -> Node | None:
 
 
 _ZERO_KEEPING = frozenset(
-    "neg sum mean dot matmul transpose outer bilinear permute part".split()
-    + ["sum_children", "sum_parents"],
+    (
+        "neg sum mean dot matmul transpose outer bilinear permute part sum_children sum_parents"
+    ).split()
 )
 
 

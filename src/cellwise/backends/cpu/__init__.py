@@ -73,7 +73,7 @@ class CpuNodes:
     name = "cpu"
 
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
-        """Why it cannot serve a cell on arrays like this one (and these nodes), or an empty text."""
+        """Why it cannot serve the cell, arrays like this one or these nodes, or an empty text."""
         if nodes is not None and bound.compiled.forward.labels and not nodes.are_trees:
             return "it takes the label of an edge for its child's, and a node has several parents"
         reason = _no_arrays(like) or (bound.rows if isinstance(bound.rows, str) else "")
@@ -100,7 +100,9 @@ class CpuNodes:
         """
         from cellwise.backends.cpu.nodes import sweep
 
-        reason = self.refuses(bound, feed.like, nodes) or _mixed(feed.like, feed.parameters, feed.rows)
+        reason = self.refuses(bound, feed.like, nodes) or _mixed(
+            feed.like, feed.parameters, feed.rows
+        )
         if reason:
             raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
         return sweep(bound, direction, feed, nodes, tuple(keep))

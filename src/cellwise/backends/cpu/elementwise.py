@@ -178,14 +178,17 @@ class _Elements:
                 return self._read(node, start)
             case "gathered":
                 return self._gathered(node, start)
-            case "matmul" if node.varies:
-                slot = self.e.builder.mul(self.stride, integer(self.slots[node, start]))
-                place = self.e.at(self.e.at(self.tile, slot), self.unit)
-                return self.e.load(place, self.lanes)
             case "part" | "concat" | "broadcast":
                 (inner,) = self._inner(node, start)
                 return self.values[inner]
-        return self._fixed(node, start) if _is_given(node) else self._operation(node, start)
+        return self._given(node, start) if _is_given(node) else self._operation(node, start)
+
+    def _given(self, node: Node, start: int) -> Value:
+        """What is found in memory: a product, or something fixed."""
+        if node.operation != "matmul" or not node.varies:
+            return self._fixed(node, start)
+        slot = self.e.builder.mul(self.stride, integer(self.slots[node, start]))
+        return self.e.load(self.e.at(self.e.at(self.tile, slot), self.unit), self.lanes)
 
     def _fixed(self, node: Node, start: int) -> Value:
         pointer = self.fixed[self.layout.fixed_index(node)]

@@ -66,9 +66,7 @@ class Emission:
 
         def row(at: Value, _: list[Value]) -> list[Value]:
             label = e.load_integer(labels, at)
-            e.builder.call(
-                stage.function, [table, at, e.builder.add(at, integer(1)), c0, label]
-            )
+            e.builder.call(stage.function, [table, at, e.builder.add(at, integer(1)), c0, label])
             return []
 
         e.loop(r0, r1, 1, row)

@@ -91,7 +91,7 @@ class Extent(Protocol):
         """The rows of each thread."""
 
     def other(self, index: str) -> Integers:
-        """For each row, which one is read at an index; -1 - p where it is in place p of the edge."""
+        """For each row, which one is read at an index; -1 - p for place p of the edge."""
 
     def moved(self, rows: Tensor, edge: Tensor, index: str) -> Tensor:
         """What each row reads at an index."""

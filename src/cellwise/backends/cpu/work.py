@@ -140,7 +140,7 @@ class Steps:
         return shares(self.schedule, n_threads, reverse=reverse)
 
     def other(self, index: str) -> Integers:
-        """For each row, which one is read at an index; -1 - p where it is in place p of the edge."""
+        """For each row, which one is read at an index; -1 - p for place p of the edge."""
         assert index == "t-1"
         return befores(self.schedule)
 
