@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cellwise.bench.tables import markdown_table, shown
 from cellwise.bench.timing import Spread
 from cellwise.data.batches import plan_batches
 from cellwise.training.config import parse_config
-from cellwise.training.optimisers import build_optimiser
+from cellwise.training.optimisers import build_optimiser, gradients
 from cellwise.training.sources import recipe_text
 
 PARTS = ("data", "forward", "backward", "clipping", "optimiser")
@@ -121,11 +121,10 @@ class Epoch:
         return nats, units
 
     def _clip(self) -> None:
-        gradients: list[Tensor] = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        found = gradients(self.model)
+        norm = float(nn.utils.get_total_norm(found))
         if norm > self.training.clip_norm:
-            parameters = [p for p in self.model.parameters() if p.grad is not None]
-            nn.utils.clip_grads_with_norm_(parameters, self.training.clip_norm, norm)
+            torch._foreach_mul_(found, self.training.clip_norm / (norm + 1e-6))
 
 
 class _Clock:

@@ -5,13 +5,13 @@ from cellwise.training.sources import recipe_names
 
 
 def test_the_recipes_are_there():
-    assert recipe_names() == ["pronounce", "pronounce_demo", "tag"]
+    assert recipe_names() == ["compose", "pronounce", "pronounce_demo", "tag"]
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_is_a_configuration(name):
     config = load_config(name)
-    assert config.task in ("transduce", "tag")
+    assert config.task in ("compose", "transduce", "tag")
     assert config.training.seed == 1
 
 

@@ -70,7 +70,8 @@ MESSAGES = [
     ),
     (
         "[training]\noptimizer = 'adm'",
-        "my.toml: 'training.optimizer' is \"adm\", but must be one of 'adam', 'adamw' or 'sgd'",
+        "my.toml: 'training.optimizer' is \"adm\", but must be one of "
+        "'adam', 'adamw', 'adagrad' or 'sgd'",
     ),
     (
         "[training]\ntensorboard = 'perhaps'",

@@ -4,6 +4,7 @@ from torch import nn, optim
 
 from cellwise.training.optimisers import (
     build_optimiser,
+    gradients,
     optimiser_tensors,
     restore_optimiser,
     set_rate,
@@ -11,7 +12,7 @@ from cellwise.training.optimisers import (
 from cellwise.training.settings import TrainingConfig
 from tests.tolerances import TOLERANCE
 
-NAMES = ["adam", "adamw", "sgd"]
+NAMES = ["adam", "adamw", "adagrad", "sgd"]
 EXACT = TOLERANCE[torch.float64]["exact"]
 
 
@@ -39,7 +40,7 @@ def test_one_pass_over_all_parameters_is_one_parameter_after_the_other(name):
     fused, plain = model_of(), model_of()
     stepped(fused, build_optimiser(fused, config), 5)
     groups = [{"params": [plain.weight], "weight_decay": 0.01}, {"params": [plain.bias]}]
-    kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
+    kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "adagrad": optim.Adagrad, "sgd": optim.SGD}
     more = {"momentum": config.momentum} if name == "sgd" else {}
     one_by_one = kinds[name](groups, lr=0.1, weight_decay=0.0, foreach=False, fused=False, **more)
     stepped(plain, one_by_one, 5)
@@ -66,3 +67,59 @@ def test_a_rate_of_zero_changes_nothing():
     set_rate(optimiser, 0.0)
     stepped(model, optimiser, 1)
     assert all(map(torch.equal, weights(model), before))
+
+
+class Words(nn.Module):
+    """A table of vectors, one of padding, and a layer that reads them."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(7, 4, padding_idx=0).double()
+        self.layer = nn.Linear(4, 3).double()
+
+    def forward(self, words):
+        return self.layer(self.table(words))
+
+
+def trained(model, optimiser, limit):
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(5):
+        optimiser.zero_grad()
+        model(torch.randint(0, 7, (5,), generator=generator)).square().sum().backward()
+        found = gradients(model)
+        norm = float(nn.utils.get_total_norm(found))
+        torch._foreach_mul_(found, min(1.0, limit / norm))
+        optimiser.step()
+    return weights(model)
+
+
+def test_rows_of_a_table_are_learnt_as_the_whole_table_is():
+    config = TrainingConfig(optimizer="adagrad", learning_rate=0.1)
+    rows, whole = Words(), Words()
+    sparse, dense = build_optimiser(rows, config), build_optimiser(whole, config, alone=False)
+    found, wanted = trained(rows, sparse, 0.5), trained(whole, dense, 0.5)
+    assert [
+        m.table.weight.grad is not None and m.table.weight.grad.is_sparse for m in (rows, whole)
+    ] == [True, False]
+    torch.testing.assert_close(found, wanted, **EXACT)
+    states = optimiser_tensors(sparse), optimiser_tensors(dense)
+    torch.testing.assert_close(*states, **EXACT)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"optimizer": "adam"}, {"optimizer": "adagrad", "weight_decay": 0.1}],
+)
+def test_what_changes_rows_without_a_gradient_gets_the_whole_one(config):
+    model = Words()
+    build_optimiser(model, TrainingConfig(**config))
+    assert not model.table.sparse
+
+
+def test_a_table_that_another_module_reads_too_has_a_whole_gradient():
+    model = Words()
+    model.again = nn.Linear(4, 7, bias=False).double()
+    model.again.weight = model.table.weight
+    build_optimiser(model, TrainingConfig(optimizer="adagrad"))
+    assert not model.table.sparse

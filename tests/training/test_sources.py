@@ -11,6 +11,7 @@ from cellwise.training.sources import (
     present_defaults,
     recipe_names,
     recipe_text,
+    settle,
 )
 
 TEXT = "h[t] = tanh(U @ x[t] + 0.5 * h[t-1])\n"
@@ -54,6 +55,15 @@ def test_default_data_files_count_when_they_exist(tmp_path):
     assert present_defaults(TransduceData, tmp_path) == {}
     (tmp_path / "train.tsv").write_text("a\tb\n")
     assert present_defaults(TransduceData, tmp_path) == {"train": "train.tsv"}
+
+
+def test_paths_start_at_the_folder_given(tmp_path):
+    table = {"train": "a.txt", "vectors": "b.txt", "dev": "", "labels": "root"}
+    assert settle(table, tmp_path) == {
+        **table,
+        "train": str(tmp_path / "a.txt"),
+        "vectors": str(tmp_path / "b.txt"),
+    }
 
 
 def test_recipes_are_found_by_name():

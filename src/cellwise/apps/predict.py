@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from cellwise.apps.results import (
     RunArgument,
     decoding_changes,
 )
+from cellwise.apps.trees import TreeOutput
 from cellwise.errors import ConfigError, DataError
 
 
@@ -34,19 +36,32 @@ def predict(
     set_: DecodingOption = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
+    svg: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.svg | FOLDER",
+            help="Draw trees, too: in a file (more of them in FILE-2.svg …) or a folder.",
+        ),
+    ] = None,
 ) -> None:
     """Answer each text, or each line of standard input as it comes.
+
+    Trees are shown in colour on a terminal, in brackets elsewhere.
 
     \b
     Examples:
       cellwise predict runs/pronounce cellwise recurrent
       cellwise predict runs/pronounce - < words.txt > answers.txt
+      cellwise predict runs/compose "(_ (_ It) (_ (_ 's) (_ good)))" --svg tree.svg
     """  # noqa: D301 - \b keeps the lines of the example apart in the help
     lines = _lines(texts or [])
     changes = decoding_changes(set_)
     from cellwise.training.run import load_run
 
+    trees = TreeOutput(svg, coloured=not as_json)
     for answer in load_run(run, device=device).answers(lines, **changes):
+        if trees.show(answer):
+            continue
         text = json.dumps(answer.record, ensure_ascii=False) if as_json else answer.text
         print(text, flush=True)
 

@@ -9,11 +9,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
+from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.heads.locked_dropout import LockedDropout
 from cellwise.heads.softmax import Softmax
 from cellwise.layers import Recurrent
 from cellwise.tasks.tag_config import TagModel
+from cellwise.tasks.word_hiding import hide, hiding
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class WordTagger(nn.Module):
             len(characters), config.character_embedding_size, padding_idx=PAD
         )
         self.hiding: Tensor
-        self.register_buffer("hiding", _hiding(words, config.word_dropout), persistent=False)
+        self.register_buffer("hiding", hiding(words, config.word_dropout), persistent=False)
         self.dropout = LockedDropout(config.dropout)
         self.speller = Recurrent(
             config.cell,
@@ -90,18 +91,7 @@ class WordTagger(nn.Module):
         return _last_outputs(outputs, batch.character_lengths)[batch.spelling]
 
     def _hide(self, words: Tensor) -> Tensor:
-        if not self.training:
-            return words
-        hidden = torch.rand(words.shape, device=words.device) < self.hiding[words]
-        return words.masked_fill(hidden, UNKNOWN)
-
-
-def _hiding(words: Vocabulary, rate: float) -> Tensor:
-    """For each word the probability that training hides it: a / (a + n); never for padding."""
-    counts = torch.tensor([words.count(i) for i in range(len(words))], dtype=torch.float32)
-    probability = rate / (rate + counts).clamp(min=1e-9)
-    probability[: len(words.specials)] = 0.0
-    return probability
+        return hide(words, self.hiding) if self.training else words
 
 
 def _last_outputs(outputs: Tensor, lengths: Tensor) -> Tensor:

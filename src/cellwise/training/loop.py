@@ -18,7 +18,7 @@ from cellwise.tasks.base import Task
 from cellwise.training.checkpoints import Checkpoint, save_checkpoint, write_tensors
 from cellwise.training.fingerprint import fingerprint
 from cellwise.training.metrics import MetricsFile
-from cellwise.training.optimisers import build_optimiser, set_rate
+from cellwise.training.optimisers import build_optimiser, gradients, set_rate
 from cellwise.training.position import Position, Window
 from cellwise.training.processes import Processes
 from cellwise.training.progress import Reporter, duration
@@ -48,7 +48,8 @@ class Loop:
         self.setting, self.config = setting, setting.config
         self.device = setting.processes.device
         self.model = model.to(self.device)
-        self.optimiser = build_optimiser(self.model, self.config)
+        alone = setting.processes.count == 1
+        self.optimiser = build_optimiser(self.model, self.config, alone=alone)
         self.position = Position()
         self._sizes = [setting.task.size(example) for example in setting.train]
         self._dev = choose(setting.dev, self.config)
@@ -147,12 +148,12 @@ class Loop:
 
     def _clip(self, rate: float) -> None:
         """Shorten the gradient if it is longer than the limit; most are not, and stay untouched."""
-        parameters = [p for p in self.model.parameters() if p.grad is not None]
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        found = gradients(self.model)
+        norm = nn.utils.get_total_norm(found)
         self._demand_finite("the gradient", float(norm), rate)
         limit = self.config.clip_norm
         if limit and norm > limit:
-            nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+            torch._foreach_mul_(found, limit / (float(norm) + 1e-6))
 
     def _demand_finite(self, what: str, value: float, rate: float) -> None:
         if not math.isfinite(value):

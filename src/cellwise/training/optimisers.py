@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import Tensor, nn, optim
 
 from cellwise.training.settings import TrainingConfig
 
 
-def build_optimiser(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """The optimiser of a configuration; weight decay is for matrices, not for biases and gains."""
+def build_optimiser(
+    model: nn.Module, config: TrainingConfig, *, alone: bool = True
+) -> optim.Optimizer:
+    """The optimiser of a configuration; weight decay is for matrices, not for biases and gains.
+
+    AdaGrad leaves what has no gradient as it is. So its tables of vectors get no more of a gradient
+    than the rows that a batch looks up, where `alone` says that no other process adds to it.
+    """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    tables = _tables(model) if config.optimizer == "adagrad" and not config.weight_decay else []
+    for table in tables:
+        table.sparse = alone
+    rows = {id(table.weight) for table in tables}
+    others = [p for p in parameters if id(p) not in rows]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [t.weight for t in tables], "weight_decay": 0.0, "fused": False},
     ]
     groups = [group for group in groups if group["params"]]
     if config.optimizer == "sgd":
         return optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
+    if config.optimizer == "adagrad":
+        fused = all(p.device.type == "cpu" for p in parameters)  # torch has it on CPUs only
+        return optim.Adagrad(groups, lr=config.learning_rate, fused=fused)
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
     return kind(groups, lr=config.learning_rate, fused=True)
+
+
+def _tables(model: nn.Module) -> list[nn.Embedding]:
+    """The tables of vectors that are learnt and that no other module shares."""
+    owners = Counter(id(p) for m in model.modules() for p in m.parameters(recurse=False))
+    found = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+    found = [t for t in found if t.weight.requires_grad and owners[id(t.weight)] == 1]
+    if found:
+        torch.sparse.check_sparse_tensor_invariants.disable()
+    return found
+
+
+def gradients(model: nn.Module) -> list[Tensor]:
+    """The numbers of all gradients, of tables those of the rows that have one; may be changed."""
+    found = []
+    for parameter in model.parameters():
+        gradient = parameter.grad
+        if gradient is not None and gradient.is_sparse:
+            parameter.grad = gradient.coalesce()
+            gradient = parameter.grad.values()
+        if gradient is not None:
+            found.append(gradient)
+    return found
 
 
 def set_rate(optimiser: optim.Optimizer, rate: float) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cellwise.tasks.base import Section
 
-OptimizerName = Literal["adam", "adamw", "sgd"]
+OptimizerName = Literal["adam", "adamw", "adagrad", "sgd"]
 ScheduleName = Literal["constant", "cosine", "linear", "plateau", "inverse_sqrt"]
 
 FIXED_ON_RESUME = ("batch_size", "optimizer", "seed")
@@ -20,7 +20,9 @@ class TrainingConfig(Section):
 
     epochs: int = Field(10, ge=1, description="how often every training example is seen")
     batch_size: int = Field(64, ge=1, description="examples a step (in each process)")
-    optimizer: OptimizerName = Field("adam", description="'adam', 'adamw' or 'sgd' (with momentum)")
+    optimizer: OptimizerName = Field(
+        "adam", description="'adam', 'adamw', 'adagrad' or 'sgd' (with momentum)"
+    )
     learning_rate: float = Field(
         1e-3, gt=0, allow_inf_nan=False, description="the highest learning rate of the schedule"
     )

@@ -12,7 +12,10 @@ from cellwise.errors import ConfigError, nearest
 from cellwise.tasks.base import Part, Section
 
 PARTS = get_args(Part)
-"""The keys of a data table that name files."""
+"""The keys of a data table that name files of examples."""
+
+FILES = (*PARTS, "vectors")
+"""The keys whose values are paths."""
 
 
 def recipe_names() -> list[str]:
@@ -58,7 +61,7 @@ def _settled(key: str, value: Any, base: Path | None) -> Any:
         return value
     if is_cell(key):
         return cell_source(value, base or Path.cwd())
-    if key in PARTS and value and base is not None:
+    if key in FILES and value and base is not None:
         return str((base / Path(value).expanduser()).resolve())
     return value
 

@@ -1,0 +1,262 @@
+"""`compose`: a class for every phrase of a tree, or for the whole: sentiment, party, category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cellwise.brackets import Tree
+from cellwise.data.batches import in_chunks, plan_in_order
+from cellwise.data.lines import fraction
+from cellwise.data.trees import read_trees
+from cellwise.data.vectors import read_vectors
+from cellwise.data.vocabulary import Vocabulary
+from cellwise.errors import DataError
+from cellwise.layers.arguments import as_cell
+from cellwise.losses.cross_entropy import cross_entropy
+from cellwise.structures.forest import Forest
+from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
+from cellwise.tasks.compose_answers import EMPTY, Scale, answer
+from cellwise.tasks.compose_config import ComposeData, ComposeDecoding, ComposeModel
+from cellwise.tasks.compose_network import Phrases, TreeClassifier
+from cellwise.tasks.compose_scores import NONE, UNKNOWN, Scores
+from cellwise.tasks.compose_trees import (
+    NO_CLASS,
+    Fitting,
+    read_line,
+    reads_left_and_right,
+)
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Trees with classes `[N]` (below 0 where there is none), and how many nodes have one."""
+
+    phrases: Phrases
+    classes: Tensor
+    n_units: int
+
+    def to(self, device: torch.device) -> LabelledBatch:
+        """The same batch on a device."""
+        return LabelledBatch(self.phrases.to(device), self.classes.to(device), self.n_units)
+
+
+class Compose(Task[Tree, LabelledBatch]):
+    """A class for every node of a constituent tree, or for its root, with any cell over trees."""
+
+    name = "compose"
+    summary = "label the phrases of trees: sentiment, party, category"
+    Data = ComposeData
+    Model = ComposeModel
+    Decoding = ComposeDecoding
+    metric = "accuracy_root"
+    goal = "max"
+
+    data: ComposeData
+    model: ComposeModel
+    decoding: ComposeDecoding
+
+    def read(self, part: Part) -> list[Tree]:
+        """The trees of a part; none for a test part that the configuration does not name."""
+        return self._parts[part]
+
+    def read_file(self, path: Path) -> list[Tree]:
+        """The trees of a file, made fit for the cell, each node labelled by its class."""
+        if path == Path(ComposeData().train) and not path.exists():
+            raise DataError(
+                f"there is no {path} here. Say where trees are, one a line with a label at every "
+                "node, such as (3 (2 It) (4 (2 's) (4 good))):\n"
+                "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
+            )
+        return [self._fitting.example(tree) for tree in read_trees(path)]
+
+    def fit(self, train: Sequence[Tree]) -> None:
+        """Build the vocabularies of words and classes, and read the file of vectors."""
+        words = Vocabulary.build(
+            (self._folded(tree) for tree in train), min_count=self.data.min_count
+        )
+        named = ([label for label in tree.labels if label != NO_CLASS] for tree in train)
+        self.classes = Vocabulary.build(named, specials=())
+        if not self.classes.symbols:
+            raise DataError(f"{self.data.train}: no node has a label that counts")
+        self._take_words(words)
+
+    def _take_words(self, words: Vocabulary) -> None:
+        self.words, self._vectors = words, dict[str, NDArray[np.float32]]()
+        self.embedding_size = self.model.embedding_size or self.model.hidden_size
+        if not self.data.vectors:
+            return
+        path, asked = Path(self.data.vectors), self.model.embedding_size
+        vectors = read_vectors(path, set(words.symbols), first=self.data.more_words)
+        if asked not in (0, vectors.size):
+            raise DataError(
+                f"{path}: its vectors have {vectors.size} numbers, "
+                f"but model.embedding_size is {asked}; 0 takes what the file has"
+            )
+        more = [word for word in vectors.of_word if word not in words]
+        self.words = Vocabulary((*words.symbols, *more), (*words.counts, *(0 for _ in more)))
+        self._vectors, self.embedding_size = vectors.of_word, vectors.size
+
+    def vocabularies(self) -> dict[str, Any]:
+        """The vocabularies of words and classes, and the size of word vectors, as JSON values."""
+        return {
+            "words": self.words.to_json(),
+            "classes": self.classes.to_json(),
+            "embedding_size": self.embedding_size,
+        }
+
+    def restore(self, vocabularies: dict[str, Any]) -> None:
+        """Take the vocabularies of a saved run over."""
+        self.words = Vocabulary.from_json(vocabularies["words"])
+        self.classes = Vocabulary.from_json(vocabularies["classes"])
+        self.embedding_size, self._vectors = int(vocabularies["embedding_size"]), {}
+
+    def build(self) -> TreeClassifier:
+        """A fresh model for the vocabularies at hand."""
+        model = TreeClassifier(
+            self.model, self.words, len(self.classes), embedding_size=self.embedding_size
+        )
+        numbers = self.words.encode(self._vectors)
+        model.take_vectors(dict(zip(numbers, self._vectors.values(), strict=True)))
+        return model
+
+    def size(self, example: Tree) -> int:
+        """The nodes of a tree."""
+        return len(example)
+
+    def collate(self, examples: Sequence[Tree]) -> LabelledBatch:
+        """The tensors of a batch; a class that training did not have counts as wrong."""
+        number = self._number
+        classes = torch.tensor(
+            [number.get(label, UNKNOWN) for tree in examples for label in tree.labels]
+        )
+        return LabelledBatch(self._phrases(examples), classes, int((classes >= 0).sum()))
+
+    def loss(self, model: nn.Module, batch: LabelledBatch) -> tuple[Tensor, int]:
+        """The cross-entropy of the classes."""
+        return _cross_entropy(model(batch.phrases), batch.classes), batch.n_units
+
+    def evaluate(
+        self, model: nn.Module, examples: Sequence[Tree], *, batch_size: int, advance: Advance
+    ) -> dict[str, float]:
+        """The share of right classes: of roots and of all nodes, of all classes and of the poles.
+
+        For binary accuracy the poles' probabilities are added up, and only nodes of a class that
+        is negative or positive count.
+
+        Raises:
+            DataError: there is no tree, or no class of any is one of training.
+        """
+        if not examples:
+            raise DataError("there is no tree to evaluate on")
+        self._check_classes(examples)
+        scores, nats, n_units = Scores(self._scale), 0.0, 0
+        for rows in plan_in_order([self.size(tree) for tree in examples], batch_size):
+            batch = self.collate([examples[i] for i in rows]).to(device_of(model))
+            logits = model(batch.phrases)
+            nats += float(_cross_entropy(logits, batch.classes))
+            n_units += batch.n_units
+            scores.add(logits, batch.classes, torch.from_numpy(batch.phrases.forest.roots))
+            advance(len(rows))
+        shares = scores.shares(only_root=self.data.labels == "root")
+        return {"loss": nats / max(1, n_units), **shares}
+
+    def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
+        """Each line, a tree in brackets or a sentence, as a tree with the classes as labels.
+
+        A sentence's words are separated by blanks; it becomes a tree that branches to the right. A
+        list is answered in batches, a stream line by line.
+
+        Raises:
+            DataError: a line's brackets are not those of one tree.
+        """
+        size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
+        for chunk in in_chunks(enumerate(lines, 1), size):
+            yield from self._answers(model, [read_line(line, number) for number, line in chunk])
+
+    def _answers(
+        self, model: nn.Module, asked: Sequence[tuple[Tree | None, bool]]
+    ) -> Iterator[Answer]:
+        trees = [self._fitting.shaped(tree) for tree, _ in asked if tree is not None]
+        found: Iterator[list[list[float]]] = iter(())
+        if trees:
+            with torch.no_grad():
+                logits = model(self._phrases(trees).to(device_of(model)))
+            sizes = [len(tree) for tree in trees]
+            found = (part.tolist() for part in logits.softmax(-1).split(sizes))
+        shaped = iter(trees)
+        for tree, given in asked:
+            if tree is None:
+                yield EMPTY
+                continue
+            rows = [dict(zip(self._scale.classes, row, strict=True)) for row in next(found)]
+            only_root = self.data.labels == "root"
+            yield answer(next(shaped), rows, self._scale, given=given, only_root=only_root)
+
+    def _phrases(self, trees: Sequence[Tree]) -> Phrases:
+        forest = Forest.from_brackets(trees)
+        words = self.words.encode(word for tree in trees for word in self._folded(tree))
+        return Phrases(forest.binary() if self._fitting.binary else forest, torch.tensor(words))
+
+    def _folded(self, tree: Tree) -> Sequence[str]:
+        words = tree.sentence()
+        return [word.lower() for word in words] if self.data.lowercase else words
+
+    @property
+    def _number(self) -> dict[str, int]:
+        """The number of each class."""
+        return {NO_CLASS: NONE, **{name: n for n, name in enumerate(self.classes.symbols)}}
+
+    def _check_classes(self, examples: Sequence[Tree]) -> None:
+        found = dict.fromkeys(label for tree in examples for label in tree.labels if label)
+        if found and not any(label in self.classes for label in found):
+            raise DataError(
+                "the model knows no label of these trees: "
+                f"they hold {_a_few(list(found))}, the model {_a_few(self.classes.symbols)}"
+            )
+
+    @property
+    def _scale(self) -> Scale:
+        """The classes in the order of their numbers, and the poles."""
+        known = self.classes.symbols
+        return Scale(
+            known,
+            tuple(name for name in self.data.negative if name in known),
+            tuple(name for name in self.data.positive if name in known),
+        )
+
+    @cached_property
+    def _fitting(self) -> Fitting:
+        return Fitting(self.data, reads_left_and_right(as_cell(self.model.cell)))
+
+    @cached_property
+    def _parts(self) -> dict[Part, list[Tree]]:
+        train = self.read_file(Path(self.data.train))
+        test = self.read_file(Path(self.data.test)) if self.data.test else []
+        if self.data.dev:
+            return {"train": train, "dev": self.read_file(Path(self.data.dev)), "test": test}
+        share = self.data.dev_share
+        dev = [tree for tree in train if fraction(" ".join(tree.sentence())) < share]
+        rest = [tree for tree in train if fraction(" ".join(tree.sentence())) >= share]
+        if not dev or not rest:
+            raise DataError(
+                f"{self.data.train}: too few trees to split off data.dev_share = {share} "
+                "of them; name a file as data.dev"
+            )
+        return {"train": rest, "dev": dev, "test": test}
+
+
+def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    return cross_entropy(logits, classes.clamp(min=NONE), ignore=NONE)
+
+
+def _a_few(labels: Sequence[str]) -> str:
+    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
