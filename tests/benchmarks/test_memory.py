@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import sys
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ def test_the_peak_is_what_a_call_holds_at_once():
         for _ in range(3):
             torch.ones(16 * MIB).sum()
 
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier tests have freed would be taken again, unseen
     for _ in range(2):
         assert 60 * MIB < peak_rise_bytes(call) < 90 * MIB
 

@@ -227,8 +227,12 @@ def _states(layout: Layout) -> None:
 
 def _inputs_of_nodes(layout: Layout) -> set[str]:
     """What nodes read of themselves, though no line defines it: all nodes have it."""
-    terms = [term for line in layout.values() for term in _reads(line)]
-    return {t.name for t in terms if t.index in ("n", "leaf")} - layout.defined.keys()
+    found: set[str] = set()
+    for line in layout.values():
+        below = below_parents(line.value)
+        own = [t for t in _reads(line) if t not in below and t.index in ("n", "leaf")]
+        found.update(term.name for term in own)
+    return found - layout.defined.keys()
 
 
 def _unknown_state(term: Term, layout: Layout) -> EquationError:

@@ -59,7 +59,9 @@ def _without_sums(derived: System, settled: System, system: System) -> System:
 
 
 def _given(derived: System, system: System) -> System:
-    return replace(derived, given=given_names(system, [line.value for line in derived.lines()]))
+    """The derived equations with what they read of the cell's; names they define are their own."""
+    found = given_names(system, [line.value for line in derived.lines()])
+    return replace(derived, given=tuple(n for n in found if n not in derived.defined))
 
 
 def _inline(system: System, names: Collection[str], *, often: bool) -> System:

@@ -26,13 +26,21 @@ class Work(Protocol):
     """
 
     @property
-    def first(self) -> int: ...
+    def first(self) -> int:
+        """The first of the places of its sequences."""
+
     @property
-    def n_places(self) -> int: ...
+    def n_places(self) -> int:
+        """How many places there are."""
+
     @property
-    def starts(self) -> Integers: ...
+    def starts(self) -> Integers:
+        """Where each level begins."""
+
     @property
-    def most(self) -> int: ...
+    def most(self) -> int:
+        """Rows in the largest level."""
+
     def __hash__(self) -> int: ...
     def number(self, what: str) -> int:
         """A count or an address that a kernel's frame holds."""
