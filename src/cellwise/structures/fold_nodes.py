@@ -90,11 +90,11 @@ def fold_nodes(
     call = NodesCall(nodes_bound_of(key), order, x, weights)
     with torch.autocast(x.device.type, enabled=False):
         if is_transformed(tensors):
-            rows = call.forward("reference", differentiable=True)
+            rows = call.forward("reference", differentiable=True, saving=False)
         elif torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
             y, *ends = _Fold.apply(key, order, *tensors)  # type: ignore[no-untyped-call]
             return y, ends
         else:
-            rows = call.forward(call.backend_name())
+            rows = call.forward(call.backend_name(), saving=False)
         y, *ends = call.outputs(rows[: len(call.results)])
     return y, ends

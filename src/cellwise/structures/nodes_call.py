@@ -71,10 +71,12 @@ class NodesCall:
         """The back end that serves the arrays and the forest at hand."""
         return serving_nodes(self.bound, self.inputs, self.order.nodes)[0].name
 
-    def forward(self, backend: str, *, differentiable: bool = False) -> list[Tensor]:
-        """The rows [N, ·] of the results, then of what the backward needs."""
+    def forward(
+        self, backend: str, *, differentiable: bool = False, saving: bool = True
+    ) -> list[Tensor]:
+        """The rows [N, ·] of the results, then, if `saving`, of what the backward needs."""
         served = NODES_BACKENDS[backend]
-        keep = [*self.results, *served.saved(self.bound)]
+        keep = [*self.results, *(served.saved(self.bound) if saving else ())]
         feed = NodesFeed(
             {self._input: self._sorted(self.inputs)},
             self._parameters(),
