@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 
+import torch
+from torch import Tensor, nn
+
 from cellwise.cell import Cell
 from cellwise.cells import get
 from cellwise.cells import names as zoo_names
-from cellwise.errors import ConfigError, EquationError, nearest
+from cellwise.errors import ConfigError, EquationError, ShapeError, nearest
 
 
 def as_cell(cell: Cell | str) -> Cell:
@@ -73,6 +76,22 @@ def check_constants(cell: Cell, constants: Mapping[str, float]) -> None:
             known = ", ".join(cell.constants) or "none"
             hint = nearest(name, cell.constants) or f"Its constants: {known}."
             raise ConfigError(f"the cell '{cell.name}' has no constant '{name}'. {hint}")
+
+
+def as_weights_are(x: Tensor, layer: nn.Module) -> Tensor:
+    """The input in the precision of a layer's parameters: under autocast it is turned into it.
+
+    Raises:
+        ShapeError: it holds whole numbers, or another precision.
+    """
+    if not x.is_floating_point():
+        raise ShapeError(f"x must hold floating-point numbers, but is {x.dtype}")
+    weight = next(layer.parameters(), None)
+    if weight is None or x.dtype == weight.dtype:
+        return x
+    if torch.is_autocast_enabled(x.device.type):
+        return x.to(weight.dtype)
+    raise ShapeError(f"x is {x.dtype}, but the layer's parameters are {weight.dtype}")
 
 
 def check_input(cell: Cell, index: str) -> None:

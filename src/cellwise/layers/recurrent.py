@@ -13,6 +13,7 @@ from cellwise.cell import Cell
 from cellwise.errors import BackendError, ConfigError, ShapeError, StructureError
 from cellwise.layers.arguments import (
     as_cell,
+    as_weights_are,
     check_backend,
     check_constants,
     check_count,
@@ -226,14 +227,7 @@ class Recurrent(nn.Module):
         return form.restore(rows), self._give_states(last, form)
 
     def _cast(self, rows: Tensor) -> Tensor:
-        if not rows.is_floating_point():
-            raise ShapeError(f"x must hold floating-point numbers, but is {rows.dtype}")
-        weight = next(self.parameters(), None)
-        if weight is None or rows.dtype == weight.dtype:
-            return rows
-        if torch.is_autocast_enabled(rows.device.type):
-            return rows.to(weight.dtype)
-        raise ShapeError(f"x is {rows.dtype}, but the layer's parameters are {weight.dtype}")
+        return as_weights_are(rows, self)
 
     def _mask(self, rows: Tensor, form: Form) -> Tensor:
         """One mask a sequence, the same at every step: [R, ·]."""

@@ -13,6 +13,7 @@ from cellwise.cell import Cell
 from cellwise.errors import BackendError, ConfigError, ShapeError, StructureError
 from cellwise.layers.arguments import (
     as_cell,
+    as_weights_are,
     check_backend,
     check_constants,
     check_count,
@@ -175,20 +176,14 @@ class Recursive(nn.Module):
     def _checked(self, x: Tensor, forest: Forest) -> Tensor:
         if not isinstance(forest, Forest):
             raise StructureError(f"forest must be a cw.Forest, not {type(forest).__name__}")
-        if not x.is_floating_point():
-            raise ShapeError(f"x must hold floating-point numbers, but is {x.dtype}")
+        x = as_weights_are(x, self)
         counts = [forest.n_nodes]
         if self._layers[0].only_leaves_read and self.directions[0] == "up":
             counts.append(len(forest.leaves))
         if x.dim() != 2 or x.shape[1] != self.input_size or x.shape[0] not in counts:
             wanted = " or ".join(f"[{count}, {self.input_size}]" for count in dict.fromkeys(counts))
             raise ShapeError(f"x must have shape {wanted}, but has {list(x.shape)}")
-        weight = next(self.parameters(), None)
-        if weight is None or x.dtype == weight.dtype:
-            return x
-        if torch.is_autocast_enabled(x.device.type):
-            return x.to(weight.dtype)
-        raise ShapeError(f"x is {x.dtype}, but the layer's parameters are {weight.dtype}")
+        return x
 
     def backend_report(self) -> BackendReport:
         """Which back end serves forward, backward, double backward, jvp and vmap, and why."""

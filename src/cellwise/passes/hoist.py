@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from cellwise.autodiff.derivative import names_of
 from cellwise.graph.build import add, remake
-from cellwise.graph.node import Node, walk
+from cellwise.graph.node import Node
 from cellwise.graph.system import System
 from cellwise.graph.transform import rewrite_system
 from cellwise.passes.sections import Reach
-from cellwise.passes.share import PRODUCTS, name_nodes
+from cellwise.passes.share import has_product, name_nodes
 from cellwise.passes.sums import Term, sum_of, terms, whole_sums
 
 
@@ -40,13 +40,9 @@ def _free_parts(value: Node, reach: Reach) -> list[Node]:
             continue
         if reach(node) or len(node.shape) > 1:
             stack.extend(reversed(node.arguments))
-        elif _has_product(node):
+        elif has_product(node):
             parts.append(node)
     return parts
-
-
-def _has_product(node: Node) -> bool:
-    return any(n.operation in PRODUCTS and n.varies for n in walk([node]))
 
 
 def _gather(system: System) -> System:
@@ -65,6 +61,6 @@ def _sorted_sum(whole: Node, reach: Reach) -> Node:
     rest: list[Term] = []
     for term in terms(whole):
         (rest if reach(term[1]) else free).append(term)
-    if not rest or not any(_has_product(node) for _, node in free):
+    if not rest or not any(has_product(node) for _, node in free):
         return whole
     return add(sum_of(free), sum_of(rest))

@@ -9,7 +9,7 @@ from cellwise.autodiff.derivative import Names, names_of
 from cellwise.graph.build import add, read, remake
 from cellwise.graph.node import Node, rewrite, walk
 from cellwise.graph.system import Equation, System
-from cellwise.passes.share import PRODUCTS
+from cellwise.passes.share import has_product
 from cellwise.passes.sums import Term, sum_of, terms, whole_sums
 
 Pick = Callable[[Node], bool]
@@ -135,15 +135,11 @@ def _largest(roots: Iterable[Node], pick: Pick) -> list[Node]:
         node = stack.pop()
         if not node.varies or not node.arguments:
             continue
-        if pick(node) and _has_product(node) and len(node.shape) < 2:
+        if pick(node) and has_product(node) and len(node.shape) < 2:
             parts.append(node)
         else:
             stack.extend(reversed(node.arguments))
     return parts
-
-
-def _has_product(node: Node) -> bool:
-    return any(n.operation in PRODUCTS and n.varies for n in walk([node]))
 
 
 def _apart(whole: Node, pick: Pick) -> Node:
@@ -156,6 +152,6 @@ def _apart(whole: Node, pick: Pick) -> Node:
             fixed.append(term)
         else:
             (own if pick(term[1]) else rest).append(term)
-    if not rest or not any(_has_product(node) for _, node in own):
+    if not rest or not any(has_product(node) for _, node in own):
         return whole
     return add(sum_of([*own, *fixed]), sum_of(rest))

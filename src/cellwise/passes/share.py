@@ -78,6 +78,11 @@ def worthwhile(node: Node, system: System) -> bool:
     return not (cheap and len(node.arguments) > 1) and node.operation not in TRIVIAL
 
 
+def has_product(node: Node) -> bool:
+    """Whether computing an expression takes a product that varies."""
+    return any(n.operation in PRODUCTS and n.varies for n in walk([node]))
+
+
 def reads_of(node: Node) -> list[Node]:
     """The reads below a node, in order of first use."""
     return [inner for inner in walk([node]) if inner.operation == "read"]

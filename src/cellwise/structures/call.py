@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +12,13 @@ from torch import Tensor
 from cellwise.backends import BACKENDS, Backend, serving
 from cellwise.backends.base import Bound, Feed, Swept
 from cellwise.backends.schedule import Schedule, levels
-from cellwise.errors import BackendError
 from cellwise.graph.dimension import Shape
 from cellwise.passes.content import content
 from cellwise.passes.pipeline import Compiled
+from cellwise.structures.known import Known
 
-_bound: dict[str, Bound] = {}
+bound_of: Known[Bound] = Known()
+"""The cell that was bound under a key."""
 
 
 def bind(
@@ -29,20 +29,7 @@ def bind(
     text = (
         f"{content(compiled.forward.system)}{compiled.saved}{bound.sizes}{bound.constants}{backend}"
     )
-    key = hashlib.sha256(text.encode()).hexdigest()[:32]
-    _bound.setdefault(key, bound)
-    return key
-
-
-def bound_of(key: str) -> Bound:
-    """What was bound under a key.
-
-    Raises:
-        BackendError: nothing was, in this process.
-    """
-    if key not in _bound:
-        raise BackendError(f"no cell is bound as {key}: build its layer in this process first")
-    return _bound[key]
+    return bound_of.add(bound, text)
 
 
 @dataclass(frozen=True)

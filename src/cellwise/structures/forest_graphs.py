@@ -59,6 +59,10 @@ class Graphs:
             if array is not None:
                 array.setflags(write=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """What goes to another process: not what folds have worked out of the nodes here."""
+        return {name: v for name, v in self.__dict__.items() if name not in ("_orders", "_turned")}
+
     def __eq__(self, other: object) -> bool:
         """Whether all arrays, names, words and labels are the same."""
         if not isinstance(other, Graphs):

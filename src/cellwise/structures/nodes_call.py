@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +10,13 @@ from torch import Tensor
 
 from cellwise.backends import NODES_BACKENDS, serving_nodes
 from cellwise.backends.base import NodesBound, NodesFeed
-from cellwise.errors import BackendError
 from cellwise.passes.content import content
 from cellwise.passes.nodes import CompiledNodes
+from cellwise.structures.known import Known
 from cellwise.structures.nodes import Order
 
-_bound: dict[str, NodesBound] = {}
+nodes_bound_of: Known[NodesBound] = Known()
+"""The cell that was bound under a key."""
 
 
 def bind_nodes(
@@ -30,20 +30,7 @@ def bind_nodes(
     numbers = tuple(sorted(sizes.items())), tuple(sorted(constants.items()))
     bound = NodesBound(compiled, *numbers, backend, n_labels)
     text = f"{content(compiled.forward)}{compiled.results}{numbers}{backend}{n_labels}"
-    key = hashlib.sha256(text.encode()).hexdigest()[:32]
-    _bound.setdefault(key, bound)
-    return key
-
-
-def nodes_bound_of(key: str) -> NodesBound:
-    """What was bound under a key.
-
-    Raises:
-        BackendError: nothing was, in this process.
-    """
-    if key not in _bound:
-        raise BackendError(f"no cell is bound as {key}: build its layer in this process first")
-    return _bound[key]
+    return nodes_bound_of.add(bound, text)
 
 
 @dataclass
