@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
+from cellwise.heads.outputs import last_outputs
 from cellwise.tasks.tag_config import TagModel
-from cellwise.tasks.word_tagger import Sentences, WordTagger, _last_outputs, spell
+from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
 from tests.tolerances import TOLERANCE
 
 EXACT = TOLERANCE[torch.float64]["exact"]
@@ -81,13 +82,8 @@ def test_where_the_output_is_a_state_a_spelling_is_its_last_value(cell):
     model = model_of(cell=cell).double().eval()
     x, lengths = model.characters(batch().characters), batch().character_lengths
     outputs, state = model.speller(x, lengths=lengths)
-    found = _last_outputs(outputs, lengths)
+    found = last_outputs(outputs, lengths)
     assert torch.equal(found, state.h.transpose(0, 1).flatten(1))
-
-
-def test_the_last_outputs_of_no_steps_are_zeros():
-    outputs = torch.tensor([[[1.0, 2.0], [0.0, 0.0]], [[3.0, 4.0], [0.0, 0.0]]])
-    assert _last_outputs(outputs, torch.tensor([2, 0])).tolist() == [[3.0, 2.0], [0.0, 0.0]]
 
 
 @pytest.mark.parametrize(

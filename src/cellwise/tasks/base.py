@@ -7,7 +7,7 @@ loop, the run folder and the command line know tasks only through `Task`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+
+from cellwise.data.batches import plan_batches
 
 Part = Literal["train", "dev", "test"]
 Example = TypeVar("Example")
@@ -52,6 +54,11 @@ class Task(ABC, Generic[Example, Batch]):
     metric: ClassVar[str]
     """The metric on the dev part that decides which checkpoint is best."""
     goal: ClassVar[Literal["min", "max"]]
+    carries: ClassVar[bool] = False
+    """Whether a batch goes on where the batch before it stopped, so that row i belongs to row i.
+
+    Then processes that train together share out the rows of every batch, else the batches.
+    """
 
     def __init__(self, data: Section, model: Section, decoding: Section):
         self.data, self.model, self.decoding = data, model, decoding
@@ -83,6 +90,22 @@ class Task(ABC, Generic[Example, Batch]):
     @abstractmethod
     def size(self, example: Example) -> int:
         """The length by which examples are put into batches of like length."""
+
+    def plan(
+        self, sizes: Sequence[int], batch_size: int, *, seed: int, epoch: int
+    ) -> list[list[int]]:
+        """The batches of an epoch: positions of examples whose sizes are given.
+
+        It depends on the arguments alone, so that an interrupted epoch can be replayed.
+        """
+        return plan_batches(sizes, batch_size, seed=seed, epoch=epoch)
+
+    def carried(self) -> dict[str, Tensor]:
+        """What the next batch goes on from, for a checkpoint; nothing for most tasks."""
+        return {}
+
+    def carry(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `carried` gave."""
 
     @abstractmethod
     def collate(self, examples: Sequence[Example]) -> Batch:

@@ -8,16 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cellwise.brackets import Tree
 from cellwise.data.batches import in_chunks, plan_in_order
-from cellwise.data.lines import fraction
 from cellwise.data.trees import read_trees
-from cellwise.data.vectors import read_vectors
 from cellwise.data.vocabulary import Vocabulary
 from cellwise.errors import DataError
 from cellwise.layers.arguments import as_cell
@@ -34,6 +30,8 @@ from cellwise.tasks.compose_trees import (
     read_line,
     reads_left_and_right,
 )
+from cellwise.tasks.parts import read_parts
+from cellwise.tasks.word_vectors import WordVectors, take_vectors
 
 
 @dataclass(frozen=True)
@@ -87,45 +85,37 @@ class Compose(Task[Tree, LabelledBatch]):
         self.classes = Vocabulary.build(named, specials=())
         if not self.classes.symbols:
             raise DataError(f"{self.data.train}: no node has a label that counts")
-        self._take_words(words)
-
-    def _take_words(self, words: Vocabulary) -> None:
-        self.words, self._vectors = words, dict[str, NDArray[np.float32]]()
-        self.embedding_size = self.model.embedding_size or self.model.hidden_size
-        if not self.data.vectors:
-            return
-        path, asked = Path(self.data.vectors), self.model.embedding_size
-        vectors = read_vectors(path, set(words.symbols), first=self.data.more_words)
-        if asked not in (0, vectors.size):
-            raise DataError(
-                f"{path}: its vectors have {vectors.size} numbers, "
-                f"but model.embedding_size is {asked}; 0 takes what the file has"
-            )
-        more = [word for word in vectors.of_word if word not in words]
-        self.words = Vocabulary((*words.symbols, *more), (*words.counts, *(0 for _ in more)))
-        self._vectors, self.embedding_size = vectors.of_word, vectors.size
+        asked = self.model.embedding_size
+        asked = asked if self.data.vectors else asked or self.model.hidden_size
+        self._vectors = take_vectors(
+            words, self.data.vectors, size=asked, more_words=self.data.more_words
+        )
 
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies of words and classes, and the size of word vectors, as JSON values."""
         return {
             "words": self.words.to_json(),
             "classes": self.classes.to_json(),
-            "embedding_size": self.embedding_size,
+            "embedding_size": self._vectors.size,
         }
 
     def restore(self, vocabularies: dict[str, Any]) -> None:
         """Take the vocabularies of a saved run over."""
-        self.words = Vocabulary.from_json(vocabularies["words"])
+        words = Vocabulary.from_json(vocabularies["words"])
+        self._vectors = WordVectors(words, int(vocabularies["embedding_size"]))
         self.classes = Vocabulary.from_json(vocabularies["classes"])
-        self.embedding_size, self._vectors = int(vocabularies["embedding_size"]), {}
+
+    @property
+    def words(self) -> Vocabulary:
+        """The words that the model knows."""
+        return self._vectors.words
 
     def build(self) -> TreeClassifier:
         """A fresh model for the vocabularies at hand."""
         model = TreeClassifier(
-            self.model, self.words, len(self.classes), embedding_size=self.embedding_size
+            self.model, self.words, len(self.classes), embedding_size=self._vectors.size
         )
-        numbers = self.words.encode(self._vectors)
-        model.take_vectors(dict(zip(numbers, self._vectors.values(), strict=True)))
+        self._vectors.put_into(model.words)
         return model
 
     def size(self, example: Tree) -> int:
@@ -239,19 +229,9 @@ class Compose(Task[Tree, LabelledBatch]):
 
     @cached_property
     def _parts(self) -> dict[Part, list[Tree]]:
-        train = self.read_file(Path(self.data.train))
-        test = self.read_file(Path(self.data.test)) if self.data.test else []
-        if self.data.dev:
-            return {"train": train, "dev": self.read_file(Path(self.data.dev)), "test": test}
-        share = self.data.dev_share
-        dev = [tree for tree in train if fraction(" ".join(tree.sentence())) < share]
-        rest = [tree for tree in train if fraction(" ".join(tree.sentence())) >= share]
-        if not dev or not rest:
-            raise DataError(
-                f"{self.data.train}: too few trees to split off data.dev_share = {share} "
-                "of them; name a file as data.dev"
-            )
-        return {"train": rest, "dev": dev, "test": test}
+        return read_parts(
+            self.data, self.read_file, key=lambda tree: " ".join(tree.sentence()), what="trees"
+        )
 
 
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cellwise.data.vocabulary import PAD, Vocabulary
@@ -56,13 +53,6 @@ class TreeClassifier(nn.Module):
         self.recursive = Recursive(config.cell, embedding_size, config.hidden_size)
         self.dropout = LockedDropout(config.dropout)
         self.head = Softmax(config.hidden_size, n_classes)
-
-    @torch.no_grad()
-    def take_vectors(self, vectors: Mapping[int, NDArray[np.float32]]) -> None:
-        """Set word vectors by the numbers of the words."""
-        rows = torch.tensor(list(vectors), dtype=torch.int64)
-        if len(rows):
-            self.words.weight[rows] = torch.from_numpy(np.stack(list(vectors.values())))
 
     def forward(self, batch: Phrases) -> Tensor:
         """The logits of the classes at every node, `[N, C]`."""

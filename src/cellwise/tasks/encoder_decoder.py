@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cellwise.data.vocabulary import PAD, START, UNKNOWN
 from cellwise.heads.attention import Attention, Memory
 from cellwise.heads.locked_dropout import LockedDropout
+from cellwise.heads.outputs import sizes_of
 from cellwise.heads.search import State, Step
 from cellwise.heads.softmax import Softmax
 from cellwise.layers import Recurrent
@@ -68,7 +69,7 @@ class EncoderDecoder(nn.Module):
         self.dropout = LockedDropout(config.dropout)
         self.encoder = _layers(config, config.encoder_layers, bidirectional=True)
         self.decoder = _layers(config, config.decoder_layers, bidirectional=False)
-        written, state_sizes = _sizes_of(self.decoder, size)
+        written, state_sizes = sizes_of(self.decoder, size)
         read = 2 * written
         self.bridge = Bridge(state_sizes, config.encoder_layers, config.decoder_layers)
         self.attention = Attention(written, read, config.attention)
@@ -151,13 +152,6 @@ class _Writer:
 
     def of(self, rows: Tensor) -> Step:
         return _Writer(self.network, self.memory.of(rows))
-
-
-def _sizes_of(layer: Recurrent, input_size: int) -> tuple[int, tuple[int, ...]]:
-    """The size of a layer's output, and those of its states, if any, found by one step."""
-    with torch.no_grad():
-        output, state = layer(torch.zeros((1, 1, input_size)))
-    return output.shape[-1], tuple(part.shape[-1] for part in state)
 
 
 def _layers(config: TransduceModel, num_layers: int, *, bidirectional: bool) -> Recurrent:

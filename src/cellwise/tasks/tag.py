@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
 from cellwise.data.columns import Tagged, read_tagged
 from cellwise.data.conllu import read_conllu
-from cellwise.data.lines import fraction
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import DataError
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
+from cellwise.tasks.parts import read_parts
 from cellwise.tasks.tag_config import TagData, TagDecoding, TagModel
 from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
 
@@ -205,19 +205,9 @@ class Tag(Task[Tagged, TaggedBatch]):
 
     @cached_property
     def _parts(self) -> dict[Part, list[Tagged]]:
-        train = self.read_file(Path(self.data.train))
-        test = self.read_file(Path(self.data.test)) if self.data.test else []
-        if self.data.dev:
-            return {"train": train, "dev": self.read_file(Path(self.data.dev)), "test": test}
-        share = self.data.dev_share
-        dev = [s for s in train if fraction(" ".join(s.tokens)) < share]
-        rest = [s for s in train if fraction(" ".join(s.tokens)) >= share]
-        if not dev or not rest:
-            raise DataError(
-                f"{self.data.train}: too few sentences to split off data.dev_share = {share} "
-                "of them; name a file as data.dev"
-            )
-        return {"train": rest, "dev": dev, "test": test}
+        return read_parts(
+            self.data, self.read_file, key=lambda s: " ".join(s.tokens), what="sentences"
+        )
 
 
 def _a_few(labels: Sequence[str]) -> str:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
 from cellwise.data.cmu import read_cmudict
 from cellwise.data.columns import TextPair, read_pairs
-from cellwise.data.lines import fraction
 from cellwise.data.vocabulary import END, PAD, START, Vocabulary
 from cellwise.errors import DataError
 from cellwise.heads.search import Found, Rules, search
@@ -24,6 +23,7 @@ from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
 from cellwise.tasks.encoder_decoder import EncoderDecoder, Reading
 from cellwise.tasks.error_rates import bleu, sequence_error_rate, token_error_rate
+from cellwise.tasks.parts import read_parts
 from cellwise.tasks.transduce_config import (
     TransduceData,
     TransduceDecoding,
@@ -213,19 +213,7 @@ class Transduce(Task[Pair, PairBatch]):
     def _parts(self) -> dict[Part, list[TextPair]]:
         if self.data.source == "cmudict":
             return read_cmudict()
-        train = read_pairs(Path(self.data.train))
-        test = read_pairs(Path(self.data.test)) if self.data.test else []
-        if self.data.dev:
-            return {"train": train, "dev": read_pairs(Path(self.data.dev)), "test": test}
-        share = self.data.dev_share
-        dev = [pair for pair in train if fraction(pair.source) < share]
-        rest = [pair for pair in train if fraction(pair.source) >= share]
-        if not dev or not rest:
-            raise DataError(
-                f"{self.data.train}: too few sources to split off data.dev_share = {share} "
-                "of them; name a file as data.dev"
-            )
-        return {"train": rest, "dev": dev, "test": test}
+        return read_parts(self.data, read_pairs, key=lambda pair: pair.source, what="sources")
 
     def _source(self, text: str) -> Symbols:
         return _cut(text.lower() if self.data.lowercase else text, self.data.source_unit)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.heads.locked_dropout import LockedDropout
+from cellwise.heads.outputs import last_outputs, sizes_of
 from cellwise.heads.softmax import Softmax
 from cellwise.layers import Recurrent
 from cellwise.tasks.tag_config import TagModel
@@ -66,7 +67,7 @@ class WordTagger(nn.Module):
             config.character_hidden_size,
             bidirectional=True,
         )
-        spelled = _output_size(self.speller, config.character_embedding_size)
+        spelled = sizes_of(self.speller, config.character_embedding_size)[0]
         self.reader = Recurrent(
             config.cell,
             config.word_embedding_size + spelled,
@@ -75,7 +76,7 @@ class WordTagger(nn.Module):
             bidirectional=True,
             dropout=config.dropout if config.num_layers > 1 else 0.0,
         )
-        read = _output_size(self.reader, config.word_embedding_size + spelled)
+        read = sizes_of(self.reader, config.word_embedding_size + spelled)[0]
         self.head = Softmax(read, len(labels))
 
     def forward(self, batch: Sentences) -> Tensor:
@@ -88,27 +89,10 @@ class WordTagger(nn.Module):
         """The vector of each token's characters: both directions' last outputs, `[T, B, ·]`."""
         x = self.characters(batch.characters)
         outputs, _ = self.speller(x, lengths=batch.character_lengths)
-        return _last_outputs(outputs, batch.character_lengths)[batch.spelling]
+        return last_outputs(outputs, batch.character_lengths)[batch.spelling]
 
     def _hide(self, words: Tensor) -> Tensor:
         return hide(words, self.hiding) if self.training else words
-
-
-def _last_outputs(outputs: Tensor, lengths: Tensor) -> Tensor:
-    """What each direction says having read all: of `[T, B, 2 H]` the `[B, 2 H]`.
-
-    The forward direction ends at the last step, the backward one at the first. Outputs of a
-    sequence without steps are zeros.
-    """
-    forward, backward = outputs.chunk(2, dim=-1)
-    rows = torch.arange(len(lengths), device=outputs.device)
-    return torch.cat([forward[(lengths - 1).clamp(min=0), rows], backward[0]], dim=-1)
-
-
-def _output_size(layer: Recurrent, input_size: int) -> int:
-    with torch.no_grad():
-        outputs, _ = layer(torch.zeros((1, 1, input_size)))
-    return int(outputs.shape[-1])
 
 
 def spell(sentences: Sequence[Sequence[str]]) -> tuple[list[str], list[list[int]]]:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cellwise.errors import DataError
+from cellwise.tasks.parts import read_parts
+from cellwise.tasks.tag_config import TagData
+
+
+def words(path: Path) -> list[str]:
+    return path.read_text().split()
+
+
+def parts_of(path: Path, **changes):
+    data = TagData(train=str(path), **changes)
+    return read_parts(data, words, key=lambda word: word[0], what="words")
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text(" ".join(f"{letter}{i}" for letter in "abcdefghij" for i in range(3)))
+    return path
+
+
+def test_named_files_are_the_parts(path, tmp_path):
+    dev = tmp_path / "dev.txt"
+    dev.write_text("x y")
+    assert parts_of(path, dev=str(dev)) == {"train": words(path), "dev": ["x", "y"], "test": []}
+
+
+def test_without_a_dev_file_a_share_of_train_is_dev_and_equal_keys_stay_together(path):
+    parts = parts_of(path, dev_share=0.4)
+    assert sorted(parts["train"] + parts["dev"]) == sorted(words(path))
+    assert parts["dev"]
+    assert not {word[0] for word in parts["train"]} & {word[0] for word in parts["dev"]}
+
+
+def test_too_few_examples_cannot_be_split(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("one")
+    with pytest.raises(DataError) as caught:
+        parts_of(path)
+    assert str(caught.value) == (
+        f"{path}: too few words to split off data.dev_share = 0.05 of them; name a file as data.dev"
+    )
