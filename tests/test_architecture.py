@@ -55,6 +55,7 @@ ONLY_IN = {
     "matplotlib": "cellwise.explain",
     "pyconll": "cellwise.data",
     "sacrebleu": "cellwise.tasks",
+    "tokenizers": "cellwise.data",
     "triton": "cellwise.backends.triton",
     "typer": "cellwise.apps",
 }

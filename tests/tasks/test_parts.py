@@ -46,3 +46,16 @@ def test_too_few_examples_cannot_be_split(tmp_path):
     assert str(caught.value) == (
         f"{path}: too few words to split off data.dev_share = 0.05 of them; name a file as data.dev"
     )
+
+
+def test_a_pattern_names_all_files_that_match(tmp_path):
+    for name in "bac":
+        (tmp_path / f"{name}.txt").write_text(f"{name}1 {name}2")
+    (tmp_path / "d.txt").write_text("x")
+    parts = parts_of(tmp_path / "[abc].txt", dev=str(tmp_path / "d.txt"))
+    assert parts["train"] == ["a1", "a2", "b1", "b2", "c1", "c2"]
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"\*\.none: no file matches this pattern"):
+        parts_of(tmp_path / "*.none")

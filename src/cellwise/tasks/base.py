@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from cellwise.data.batches import plan_batches
+from cellwise.errors import ConfigError
 
 Part = Literal["train", "dev", "test"]
 Example = TypeVar("Example")
@@ -54,6 +55,8 @@ class Task(ABC, Generic[Example, Batch]):
     metric: ClassVar[str]
     """The metric on the dev part that decides which checkpoint is best."""
     goal: ClassVar[Literal["min", "max"]]
+    unit: ClassVar[str] = "units"
+    """What the loss is a sum over, in the plural, as shown with the speed of training."""
     carries: ClassVar[bool] = False
     """Whether a batch goes on where the batch before it stopped, so that row i belongs to row i.
 
@@ -124,6 +127,16 @@ class Task(ABC, Generic[Example, Batch]):
     @abstractmethod
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """An answer for each line of text, in order, yielded as soon as it is known."""
+
+    def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
+        """A vector `[F]` for each line of text, in order: what the model's layers made of it.
+
+        The model is in eval mode and gradients are off.
+
+        Raises:
+            ConfigError: the task has no vectors of texts.
+        """
+        raise ConfigError(f"a run of task '{self.name}' makes no vectors of texts")
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -1,0 +1,117 @@
+"""What one symbol of a text is: a character, a word, a token, or a piece of a word."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from cellwise.data.vocabulary import SPECIALS
+from cellwise.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Unit = Literal["characters", "words", "tokens", "subwords"]
+
+BLANK = "▁"
+"""What stands for the blank before a word in its first piece (the mark that SentencePiece uses)."""
+
+TOKEN = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
+"""A word, also with apostrophes and hyphens inside, or a single mark."""
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Cuts texts into symbols and joins them again.
+
+    `characters`: every character. `words`: what stands between blanks. `tokens`: words and
+    punctuation marks, for raw text. `subwords`: pieces of words that were learnt from the training
+    texts, by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), with the library
+    tokenizers; joined, they give the text back, apart from runs of blanks.
+
+    Example:
+        >>> Symbols("tokens").cut("It's good, isn't it?")
+        ("It's", 'good', ',', "isn't", 'it', '?')
+        >>> Symbols("characters").join(("a", "b"))
+        'ab'
+    """
+
+    unit: Unit
+    lowercase: bool = False
+    pieces: Tokenizer | None = None
+
+    @classmethod
+    def fit(
+        cls, unit: Unit, texts: Iterable[str], *, n_subwords: int = 8000, lowercase: bool = False
+    ) -> Symbols:
+        """The symbols of a unit; subwords are learnt from the texts, `n_subwords` at most.
+
+        Raises:
+            ConfigError: subwords are asked for, and the library tokenizers is not installed.
+        """
+        if unit != "subwords":
+            return cls(unit, lowercase)
+        folded = (text.lower() for text in texts) if lowercase else texts
+        return cls(unit, lowercase, _learnt(folded, n_subwords))
+
+    def cut(self, text: str) -> tuple[str, ...]:
+        """The symbols of a text."""
+        text = text.lower() if self.lowercase else text
+        if self.unit == "characters":
+            return tuple(text)
+        if self.unit == "words":
+            return tuple(text.split())
+        if self.unit == "tokens":
+            return tuple(TOKEN.findall(text))
+        assert self.pieces is not None
+        return tuple(self.pieces.encode(" ".join(text.split())).tokens)
+
+    def join(self, symbols: Sequence[str]) -> str:
+        """The text of symbols."""
+        if self.unit == "subwords":
+            return "".join(symbols).replace(BLANK, " ").strip()
+        return ("" if self.unit == "characters" else " ").join(symbols)
+
+    def to_json(self) -> dict[str, Any]:
+        """The symbols as JSON values."""
+        learnt = None if self.pieces is None else self.pieces.to_str()
+        return {"unit": self.unit, "lowercase": self.lowercase, "pieces": learnt}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Symbols:
+        """The symbols that `to_json` gave. Raises DataError when the values are none."""
+        try:
+            unit, lowercase, learnt = values["unit"], values["lowercase"], values["pieces"]
+            if learnt is None:
+                return cls(unit, lowercase)
+            return cls(unit, lowercase, _library().Tokenizer.from_str(learnt))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                "these are no saved symbols: they need 'unit', 'lowercase' and 'pieces'"
+            ) from error
+
+
+def _library() -> Any:
+    if importlib.util.find_spec("tokenizers") is None:
+        raise ConfigError("subwords need the library tokenizers: pip install 'cellwise[subwords]'")
+    import tokenizers
+
+    return tokenizers
+
+
+def _learnt(texts: Iterable[str], n_subwords: int) -> Tokenizer:
+    """Byte-pair encoding, learnt from texts; each word's first piece starts with the blank mark."""
+    library = _library()
+    learnt = library.Tokenizer(library.models.BPE(unk_token=SPECIALS[1]))
+    learnt.pre_tokenizer = library.pre_tokenizers.Sequence(
+        [library.pre_tokenizers.Metaspace(BLANK), library.pre_tokenizers.Punctuation()]
+    )
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=n_subwords, special_tokens=[SPECIALS[1]], show_progress=False
+    )
+    learnt.train_from_iterator((" ".join(text.split()) for text in texts), trainer)
+    made: Tokenizer = learnt
+    return made

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellwise.data.symbols import Symbols
+from cellwise.errors import DataError
+
+TEXTS = ["Ein Mann läuft, und eine Frau läuft auch.", "Zwei Männer laufen (schnell)!"] * 5
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    return Symbols.fit("subwords", TEXTS, n_subwords=60)
+
+
+def test_subwords_give_the_text_back(learnt):
+    for text in TEXTS:
+        assert learnt.join(learnt.cut(text)) == text
+
+
+@given(st.text(alphabet="Einläufauch ,.()!Zwr", max_size=30))
+def test_subwords_of_any_text_in_known_letters_give_it_back_but_for_runs_of_blanks(text):
+    symbols = Symbols.fit("subwords", TEXTS, n_subwords=60)
+    assert symbols.join(symbols.cut(text)) == " ".join(text.split())
+
+
+def test_subwords_are_no_more_than_asked_for_and_more_learn_longer_ones(learnt):
+    longer = Symbols.fit("subwords", TEXTS, n_subwords=200)
+    assert len({piece for text in TEXTS for piece in learnt.cut(text)}) <= 60
+    assert len(longer.cut(TEXTS[0])) < len(learnt.cut(TEXTS[0]))
+
+
+def test_unknown_letters_are_unknown_symbols(learnt):
+    assert "<unknown>" in learnt.cut("日本")
+
+
+def test_case_can_be_folded():
+    assert Symbols("words", lowercase=True).cut("Ein MANN") == ("ein", "mann")
+    folded = Symbols.fit("subwords", TEXTS, n_subwords=60, lowercase=True)
+    assert folded.join(folded.cut(TEXTS[0])) == TEXTS[0].lower()
+
+
+def test_symbols_are_saved_as_json(learnt):
+    again = Symbols.from_json(json.loads(json.dumps(learnt.to_json())))
+    assert again.cut(TEXTS[0]) == learnt.cut(TEXTS[0])
+    assert Symbols.from_json(Symbols("tokens", lowercase=True).to_json()).cut("A b") == ("a", "b")
+    with pytest.raises(DataError, match="these are no saved symbols"):
+        Symbols.from_json({"unit": "words"})
