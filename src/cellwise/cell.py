@@ -12,6 +12,7 @@ from cellwise.errors import EquationError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
 from cellwise.passes.tidy import readable_backward, readable_tangent
+from cellwise.passes.zone_out import zone_out
 
 _NUMBER = r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*"
 _INIT_FORM = re.compile(
@@ -112,6 +113,22 @@ class Cell:
 
     def __reduce__(self) -> tuple[Callable[..., Cell], tuple[str, str]]:
         return partial(Cell, init=dict(self.init)), (str(self), self.name)
+
+    def zoneout(self, rates: Mapping[str, float]) -> Cell:
+        """This cell, whose states stay as they were with the probabilities `rates`, on average.
+
+        Source: Krueger et al. 2017 (arXiv:1606.01305). A layer that is trained draws masks:
+        `Recurrent(cell, …, zoneout=0.1)`.
+
+        Example:
+            >>> print(Cell("h[t] = tanh(U @ x[t] + W @ h[t-1])").zoneout({"h": 0.1}))
+            zoneout_h = 0.1
+            new_h[t] = tanh(U @ x[t] + W @ h[t-1])
+            h[t] = zoneout_h * h[t-1] + (1 - zoneout_h) * new_h[t]  # zoneout
+        """
+        zoned = Cell.from_system(zone_out(self.system, rates), self.name)
+        zoned.init = self.init
+        return zoned
 
     def backward(self) -> Cell:
         """The back-propagation of this cell through time or structure, as equations.

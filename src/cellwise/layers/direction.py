@@ -17,11 +17,13 @@ from cellwise.cell import Cell
 from cellwise.errors import EquationError
 from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
+from cellwise.layers.noise import Noise
 from cellwise.layers.states import state_type
 from cellwise.passes.content import content
 from cellwise.passes.pipeline import Compiled, compile_system
 from cellwise.passes.saved import Memory
 from cellwise.passes.stored import dump, load
+from cellwise.passes.zone_out import take_masks
 from cellwise.structures.batch import Levels
 from cellwise.structures.call import Arrays, bind, bound_of
 from cellwise.structures.fold import fold
@@ -62,6 +64,7 @@ class Direction(nn.Module):
         super().__init__()
         self.cell, self.sizes, self.constants = cell, dict(sizes), dict(constants)
         self.backend, self.memory = serving.backend, serving.memory
+        self.noise: Noise | None = None
         self._bind()
         for name, shape in cell.system.parameters.items():
             numbers = [size.evaluate(self.sizes) for size in shape]
@@ -75,8 +78,18 @@ class Direction(nn.Module):
             )
         self.register_parameter(name, parameter)
 
+    def disturb(self, noise: Noise | None) -> None:
+        """Disturb the cell while it trains."""
+        self.noise = noise
+        self._bind()
+
     def _bind(self) -> None:
         compiled = _compiled(self.cell.system, self.memory)
+        if self.noise is not None:
+            noisy = take_masks(self.cell.system, self.noise.masks)
+            self._noisy_key = bind(
+                _compiled(noisy, self.memory), self.sizes, self.constants, self.backend
+            )
         self._key = bind(compiled, self.sizes, self.constants, self.backend)
         self._used = list(compiled.forward.system.parameters)
         shapes = {name: self.cell.system.shape_of(name) for name in self.cell.states}
@@ -149,11 +162,30 @@ class Direction(nn.Module):
         weights = [self.weight(name) if weight is None else weight for weight, name in found]
         return Arrays([rows], edges, weights)
 
+    def _disturbed(self, arrays: Arrays, noise: Noise) -> Arrays:
+        """The same arrays with masks for the states that may stay, and some weights zero."""
+        rows, constants = arrays.inputs[0], {**self.cell.constants, **self.constants}
+        masks = []
+        for state, name in noise.masks.items():
+            shape = self.cell.system.shape_of(state)
+            mask = rows.new_empty(len(rows), *(size.evaluate(self.sizes) for size in shape))
+            masks.append(mask.bernoulli_(constants[name]))
+        inputs = dict(zip((*self.cell.inputs, *noise.masks.values()), [rows, *masks], strict=True))
+        system = bound_of(self._noisy_key).compiled.forward.system
+        weights = [
+            nn.functional.dropout(weight, noise.weight_dropout) if name in noise.weights else weight
+            for name, weight in zip(self._used, arrays.parameters, strict=True)
+        ]
+        return Arrays([inputs[name] for name in system.inputs], arrays.edges, weights)
+
     def forward(
         self, rows: Tensor, states: list[Tensor], levels: Levels
     ) -> tuple[Tensor, list[Tensor]]:
         """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states."""
-        y, last = fold(self._key, self.arrays(rows, states), levels.sizes)
+        key, arrays = self._key, self.arrays(rows, states)
+        if self.training and self.noise is not None:
+            key, arrays = self._noisy_key, self._disturbed(arrays, self.noise)
+        y, last = fold(key, arrays, levels.sizes)
         ends = zip(last, self._scalar, strict=True)
         y = y.unsqueeze(-1) if self._scalar_output else y
         return y, [s.unsqueeze(-1) if one else s for s, one in ends]

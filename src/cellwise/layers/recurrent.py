@@ -23,6 +23,7 @@ from cellwise.layers.arguments import (
 from cellwise.layers.direction import Direction, Serving
 from cellwise.layers.forms import Form, Sequences, take_apart
 from cellwise.layers.from_torch import translate
+from cellwise.layers.noise import with_zoneout
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
 from cellwise.layers.states import state_type
@@ -46,6 +47,10 @@ class Recurrent(nn.Module):
         bidirectional: a second cell reads each sequence from its end; outputs are joined, [·, 2 H].
         dropout: the share of a layer's outputs that is set to zero on the way to the next layer
             while training, the same ones at every step of a sequence (Gal and Ghahramani 2016).
+        zoneout: the probability that a unit of a state keeps, in training, the value of the step
+            before (Krueger et al. 2017); for all states, or by name: `{"c": 0.5, "h": 0.05}`.
+        weight_dropout: the share of the recurrent weights that is zero for a training call, over
+            all its steps (Wan et al. 2013, Merity et al. 2018, arXiv:1708.02182, section 2).
         batch_first: x and y are [B, T, ·] rather than [T, B, ·].
         sizes: sizes of further signals, by name: `{"m": 64}`. What nothing determines is
             `hidden_size`.
@@ -80,6 +85,8 @@ class Recurrent(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        zoneout: float | Mapping[str, float] = 0.0,
+        weight_dropout: float = 0.0,
         batch_first: bool = False,
         sizes: Mapping[str, int] | None = None,
         constants: Mapping[str, float] | None = None,
@@ -89,7 +96,7 @@ class Recurrent(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
-        self.cell = as_cell(cell)
+        self.cell, noise = with_zoneout(as_cell(cell), zoneout, weight_dropout)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.dropout, self.batch_first = float(dropout), batch_first
@@ -100,6 +107,8 @@ class Recurrent(nn.Module):
         for layer in range(num_layers):
             incoming = input_size if layer == 0 else hidden_size * self.num_directions
             self.add_module(f"layer{layer}", self._layer(layer, incoming, device, dtype))
+        for direction in self._directions:
+            direction.disturb(noise)
         self._check_states()
         self._check_backend()
         self.reset_parameters()
