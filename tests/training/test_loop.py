@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,10 +12,12 @@ from cellwise.errors import ConfigError, DataError
 from cellwise.training import loop, run, stops
 from cellwise.training.checkpoints import load_checkpoint, read_tensors
 from cellwise.training.config import parse_config
+from cellwise.training.descent import Descent
 from cellwise.training.loop import Loop
 from cellwise.training.metrics import read_metrics
 from cellwise.training.stops import DivergedError, StoppedError, StopSignal
 from tests.tolerances import TOLERANCE
+from tests.training.heard import Heard
 
 BASE = """
 task = "toy"
@@ -112,6 +111,10 @@ REAL = {
     "tag": (
         "".join(f"{word}\t{word[0]}\nx{i}\ty\n\n" for i, word in enumerate(WORDS)),
         ["data.format=columns", "model.character_hidden_size=4", "model.word_embedding_size=4"],
+    ),
+    "language_model": (
+        "".join(f"{' '.join(WORDS[i:])}\n" for i in range(24)),
+        ["model.window=3", "model.restart_rate=0.2"],
     ),
 }
 
@@ -287,14 +290,14 @@ def test_the_gradient_is_of_the_mean_loss_per_unit(tmp_path, monkeypatch):
 def test_only_a_gradient_longer_than_the_limit_is_shortened(tmp_path, monkeypatch, limit):
     norms: list[tuple[float, float]] = []
 
-    def record(self, rate):
+    def record(self):
         gradients = [p.grad for p in self.model.parameters()]
         before = float(torch.nn.utils.get_total_norm(gradients))
-        original(self, rate)
+        original(self)
         norms.append((before, float(torch.nn.utils.get_total_norm(gradients))))
 
-    original = Loop._clip
-    monkeypatch.setattr(Loop, "_clip", record)
+    original = Descent._clip
+    monkeypatch.setattr(Descent, "_clip", record)
     settings = ["training.epochs=1", f"training.clip_norm={limit}"]
     run.train(configure(tmp_path, *settings), tmp_path / "run")
     before, after = torch.tensor(norms).unbind(-1)
@@ -335,27 +338,19 @@ def test_dev_examples_are_chosen_by_the_seed(tmp_path):
     assert loop.choose(dev[:5], config) == dev[:5]
 
 
-def merged_plan(self, epoch):
-    """What two processes do in a step, done by one."""
-    plan = PLAN(self, epoch)
-    return [left + right for left, right in zip(plan[::2], plan[1::2], strict=True)]
+def test_progress_shows_the_vocabulary_and_the_speed_in_the_tasks_units(tmp_path):
+    heard = Heard()
+    config = configure(tmp_path, "task=carrying", "training.epochs=1", "training.accumulate=3")
+    run.train(config, tmp_path / "run", reporter=heard)
+    assert heard.words[:2] == [("vocabulary", 64, 0), ("end",)]
+    start = heard.words.index(("epoch 1/1", 8, 0)) + 1
+    steps = heard.words[start : start + 3]
+    assert [count for count, _ in steps] == [3, 3, 2]
+    assert all(re.fullmatch(r"loss \d\.\d{4}  [\d,]+ words/s", text) for _, text in steps)
 
 
-PLAN = Loop._plan
-
-
-@pytest.mark.slow
-def test_two_processes_do_what_one_does_with_both_their_batches(tmp_path, monkeypatch):
-    (tmp_path / "toy.toml").write_text(BASE)
-    settings = ["model.dropout=0", "training.clip_norm=0.05"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "tests.apps.toy_cli", "train", str(tmp_path / "toy.toml"), "--quiet"]
-    command += ["--out", str(tmp_path / "two"), *(f"--set={setting}" for setting in settings)]
-    environment = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
-    root = Path(__file__).parents[2]
-    subprocess.run(command, env=environment, cwd=root, check=True, capture_output=True)
-    monkeypatch.setattr(Loop, "_plan", merged_plan)
-    run.train(configure(tmp_path, *settings), tmp_path / "one")
-    one, two = (load_checkpoint(tmp_path / name).tensors["model"] for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], **TOLERANCE[torch.float32]["grad"])
+def test_the_learning_rate_falls_step_by_step_with_the_epochs(tmp_path):
+    settings = ["training.schedule=step", "training.decay_after=2", "training.decay=0.1"]
+    run.train(configure(tmp_path, *settings, "training.log_every=8"), tmp_path / "run")
+    rates = [m["learning_rate"] for m in read_metrics(tmp_path / "run") if m["part"] == "train"]
+    assert rates == pytest.approx([0.03, 0.03, 0.003, 0.0003])

@@ -41,6 +41,20 @@ def test_a_resumed_epoch_estimates_from_what_this_sitting_did(clock):
     assert stream.getvalue() == "epoch 1/2  60/100  20 s left\n"
 
 
+def test_of_work_without_a_known_end_only_what_is_done_is_shown(clock):
+    stream = io.StringIO()
+    lines = PlainLines(stream)
+    lines.begin("encoding", 0)
+    clock[0] += 5.0
+    lines.advance(640)
+    assert stream.getvalue() == "encoding  640\n"
+    bar = Bar(Console(file=stream, force_terminal=True, width=120))
+    bar.begin("encoding", 0)
+    bar.advance(3)
+    bar.end()
+    assert "3/?" in stream.getvalue()
+
+
 def test_the_bar_shows_the_text_and_leaves_notes():
     stream = io.StringIO()
     bar = Bar(Console(file=stream, force_terminal=True, width=120))

@@ -41,6 +41,15 @@ def test_plateau_halves_when_dev_does_not_improve():
     assert schedule.rate(6) == 0.5
 
 
+def test_step_is_the_schedule_of_zaremba_and_others():
+    """Their small model: rate 1, halved after each epoch from the fourth's end on."""
+    config = TrainingConfig(schedule="step", learning_rate=1.0, decay=0.5, decay_after=4)
+    found = [Schedule(config, 100).rate(1, epoch) for epoch in range(1, 8)]
+    assert found == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]
+    others = Schedule(TrainingConfig(schedule="constant", learning_rate=1.0), 100)
+    assert others.rate(1, epoch=7) == 1.0
+
+
 def test_more_steps_than_planned_keep_the_rate_at_the_end():
     schedule = Schedule(TrainingConfig(schedule="linear"), 10)
     assert schedule.rate(1000) == 0.0

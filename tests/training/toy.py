@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -64,8 +64,8 @@ class Toy(Task[Example, ToyBatch]):
     Data: ClassVar[type[Section]] = ToyData
     Model: ClassVar[type[Section]] = ToyModel
     Decoding: ClassVar[type[Section]] = ToyDecoding
-    metric: ClassVar[str] = "accuracy"
-    goal: ClassVar[Literal["min", "max"]] = "max"
+    metric: str = "accuracy"
+    goal: Literal["min", "max"] = "max"
 
     data: ToyData
     model: ToyModel
@@ -138,3 +138,42 @@ class Toy(Task[Example, ToyBatch]):
             yield Answer(
                 text.upper() if self.decoding.shout else text, {"word": line, "more": text}
             )
+
+
+class Carrying(Toy):
+    """The same, and what a row has seen before adds to its scores."""
+
+    name: ClassVar[str] = "carrying"
+    carries: ClassVar[bool] = True
+    unit: ClassVar[str] = "words"
+
+    def __init__(self, data: Any, model: Any, decoding: Any):
+        super().__init__(data, model, decoding)
+        self.seen: Tensor | None = None
+
+    def plan(
+        self, sizes: Sequence[int], batch_size: int, *, seed: int, epoch: int
+    ) -> list[list[int]]:
+        steps = len(sizes) // batch_size
+        return [[row * steps + step for row in range(batch_size)] for step in range(steps)]
+
+    def carried(self) -> dict[str, Tensor]:
+        return {} if self.seen is None else {"seen": self.seen}
+
+    def carry(self, tensors: Mapping[str, Tensor]) -> None:
+        self.seen = tensors.get("seen")
+
+    def loss(self, model: nn.Module, batch: ToyBatch) -> tuple[Tensor, int]:
+        scores = model(batch.counts)
+        if self.seen is not None:
+            scores = scores + self.seen
+        self.seen = 0.5 * scores.detach()
+        return nn.functional.cross_entropy(scores, batch.labels, reduction="sum"), len(scores)
+
+    def evaluate(
+        self, model: nn.Module, examples: Sequence[Example], *, batch_size: int, advance: Advance
+    ) -> dict[str, float]:
+        if self.seen is not None:
+            self.seen.zero_()
+        self.carry({})
+        return super().evaluate(model, examples, batch_size=batch_size, advance=advance)

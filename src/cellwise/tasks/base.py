@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from cellwise.data.batches import plan_batches
 from cellwise.errors import ConfigError
+from cellwise.tasks.class_scores import ClassScore, Confusion
 
 Part = Literal["train", "dev", "test"]
 Example = TypeVar("Example")
@@ -40,6 +41,23 @@ class Answer:
     record: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found.
+
+    Attributes:
+        metrics: the task's metrics.
+        notes: what tells how they came about, such as the signature of a metric.
+        scores: how right each class was, where the task gives classes.
+        confusion: how often one class was taken for another, where a text has one class.
+    """
+
+    metrics: dict[str, float]
+    notes: dict[str, str] = field(default_factory=dict)
+    scores: tuple[ClassScore, ...] = ()
+    confusion: Confusion | None = None
+
+
 class Task(ABC, Generic[Example, Batch]):
     """One use of a recurrent network: from a file of examples to metrics and answers.
 
@@ -52,9 +70,9 @@ class Task(ABC, Generic[Example, Batch]):
     Data: ClassVar[type[Section]]
     Model: ClassVar[type[Section]]
     Decoding: ClassVar[type[Section]]
-    metric: ClassVar[str]
-    """The metric on the dev part that decides which checkpoint is best."""
-    goal: ClassVar[Literal["min", "max"]]
+    metric: str
+    """The metric on the dev part that decides which checkpoint is best; sections may change it."""
+    goal: Literal["min", "max"]
     unit: ClassVar[str] = "units"
     """What the loss is a sum over, in the plural, as shown with the speed of training."""
     carries: ClassVar[bool] = False
@@ -67,11 +85,15 @@ class Task(ABC, Generic[Example, Batch]):
         self.data, self.model, self.decoding = data, model, decoding
 
     @abstractmethod
-    def read(self, part: Part) -> list[Example]:
-        """The examples of a part. Raises DataError (file, line, cause)."""
+    def read(self, part: Part) -> Sequence[Example]:
+        """The examples of a part. Raises DataError (file, line, cause).
+
+        Data larger than memory comes as a sequence that makes its examples where they are asked
+        for, and knows their `sizes` without (`data.mapped.MappedExamples`).
+        """
 
     @abstractmethod
-    def read_file(self, path: Path) -> list[Example]:
+    def read_file(self, path: Path) -> Sequence[Example]:
         """The examples of any file in the task's format (`evaluate --data FILE`)."""
 
     @abstractmethod
@@ -108,7 +130,7 @@ class Task(ABC, Generic[Example, Batch]):
         return {}
 
     def carry(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `carried` gave."""
+        """Go on from what `carried` gave; with no tensors, from the start."""
 
     @abstractmethod
     def collate(self, examples: Sequence[Example]) -> Batch:
@@ -124,6 +146,12 @@ class Task(ABC, Generic[Example, Batch]):
     ) -> dict[str, float]:
         """The task's metrics on `examples`; the model is in eval mode and gradients are off."""
 
+    def report(
+        self, model: nn.Module, examples: Sequence[Example], *, batch_size: int, advance: Advance
+    ) -> Report:
+        """The metrics of `evaluate` and what a task has to say besides, from one evaluation."""
+        return Report(self.evaluate(model, examples, batch_size=batch_size, advance=advance))
+
     @abstractmethod
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """An answer for each line of text, in order, yielded as soon as it is known."""
@@ -137,6 +165,14 @@ class Task(ABC, Generic[Example, Batch]):
             ConfigError: the task has no vectors of texts.
         """
         raise ConfigError(f"a run of task '{self.name}' makes no vectors of texts")
+
+    def ensemble(self, models: Sequence[nn.Module]) -> nn.Module:
+        """Several trained models of these vocabularies as one, which answers for all of them.
+
+        Raises:
+            ConfigError: the task has no ensembles.
+        """
+        raise ConfigError(f"runs of task '{self.name}' cannot answer together")
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -57,18 +57,28 @@ def load_config(where: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: it cannot be read, or a key or a value in it is not accepted.
     """
+    text, base, source = find_config(where)
+    return parse_config(text, base, source=source, overrides=overrides)
+
+
+def find_config(where: str | Path) -> tuple[str, Path, str]:
+    """The text of a TOML file or a recipe, the folder where its paths start, and what it is called.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     path = Path(where)
     if path.suffix == ".toml" or exists(path) or len(path.parts) > 1:
-        return parse_config(read_text(path), path.parent, source=str(where), overrides=overrides)
-    text = recipe_text(str(where))
-    return parse_config(text, Path.cwd(), source=f"recipe {where}", overrides=overrides)
+        return read_text(path), path.parent, str(where)
+    return recipe_text(str(where)), Path.cwd(), f"recipe {where}"
 
 
 def parse_config(
     text: str, base: Path | None, *, source: str, overrides: Sequence[str] = ()
 ) -> RunConfig:
     """The configuration in a TOML text; paths start at the folder `base` (None: as they are)."""
-    tables = _tables(text, source)
+    tables = read_toml(text, source)
+    tables.pop("tune", None)  # what `cellwise tune` searches; load_settings reads it
     changes = parse_overrides(overrides)
     said = {text.partition("=")[0].strip(): f"--set {_shortened(text)}" for text in overrides}
     task = task_name({**tables, **changes}, said.get("task", source))
@@ -80,20 +90,26 @@ def parse_config(
 
 
 def check_complete(text: str, *, source: str) -> None:
-    """A saved configuration holds every key (but those not set); one cut short does not.
+    """A saved configuration is whole up to its last key; one cut short is not.
+
+    A key missing before that is of a later version than the run; its default is what was done then.
 
     Raises:
-        ConfigError: keys are missing.
+        ConfigError: the last keys are missing.
     """
-    tables = _tables(text, source)
-    for name, kind in kinds(task_name(tables, source)).items():
-        table = tables.get(name, {})
-        for key, field in kind.model_fields.items():
-            if field.default is not None and isinstance(table, dict) and key not in table:
-                raise ConfigError(
-                    f"{source} is damaged: it lacks '{name}.{key}', and a saved run holds every "
-                    "key. Put it back from a copy, or start a new run"
-                )
+    tables = read_toml(text, source)
+    missing = [
+        f"{name}.{key}" if key not in table else ""
+        for name, kind in kinds(task_name(tables, source)).items()
+        for table in [tables.get(name, {})]
+        for key, field in kind.model_fields.items()
+        if field.default is not None and isinstance(table, dict)
+    ]
+    if missing and missing[-1]:
+        raise ConfigError(
+            f"{source} is damaged: it lacks '{next(filter(None, missing))}', and a saved run holds "
+            "every key. Put it back from a copy, or start a new run"
+        )
 
 
 def build_config(
@@ -179,7 +195,8 @@ def task_name(tables: Mapping[str, Any], source: str) -> str:
     return name
 
 
-def _tables(text: str, source: str) -> Tables:
+def read_toml(text: str, source: str) -> Tables:
+    """The tables of a TOML text. Raises ConfigError if it is none."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from cellwise.data.mapped import Fingerprinted
 from cellwise.errors import ConfigError
 
 Fingerprint = dict[str, dict[str, Any]]
@@ -42,6 +43,8 @@ def _told(before: Any, now: Mapping[str, Any]) -> str:
 
 
 def _hash(examples: Iterable[Any]) -> str:
+    if isinstance(examples, Fingerprinted):
+        return examples.fingerprint()
     found = hashlib.sha256()
     for example in examples:
         found.update(f"{example!r}\n".encode("utf-8", "surrogatepass"))

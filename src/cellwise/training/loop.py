@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Sequence
@@ -13,19 +12,26 @@ from typing import Any
 import torch
 from torch import nn
 
-from cellwise.data.batches import plan_batches
+from cellwise.data.mapped import sizes_of
 from cellwise.tasks.base import Task
+from cellwise.training.averaging import Average
 from cellwise.training.checkpoints import Checkpoint, save_checkpoint, write_tensors
-from cellwise.training.fingerprint import fingerprint
+from cellwise.training.descent import Descent, WildNumberError
+from cellwise.training.fingerprint import Fingerprint
 from cellwise.training.metrics import MetricsFile
-from cellwise.training.optimisers import build_optimiser, gradients, set_rate
 from cellwise.training.position import Position, Window
 from cellwise.training.processes import Processes
 from cellwise.training.progress import Reporter, duration
 from cellwise.training.schedules import Schedule
 from cellwise.training.settings import TrainingConfig
 from cellwise.training.snapshots import Moving
-from cellwise.training.stops import StoppedError, StopSignal, diverged, stopped
+from cellwise.training.stops import (
+    DivergedError,
+    StoppedError,
+    StopSignal,
+    diverged,
+    stopped,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Setting:
     task: Task[Any, Any]
     train: Sequence[Any]
     dev: Sequence[Any]
+    data: Fingerprint
     config: TrainingConfig
     folder: Path
     processes: Processes
@@ -48,16 +55,17 @@ class Loop:
         self.setting, self.config = setting, setting.config
         self.device = setting.processes.device
         self.model = model.to(self.device)
-        alone = setting.processes.count == 1
-        self.optimiser = build_optimiser(self.model, self.config, alone=alone)
         self.position = Position()
-        self._sizes = [setting.task.size(example) for example in setting.train]
+        self._sizes = sizes_of(setting.train, setting.task.size)
+        self._planned: tuple[int, list[list[int]]] = (-1, [])
         self._dev = choose(setting.dev, self.config)
-        self.schedule = Schedule(self.config, self.config.epochs * len(self._plan(0)))
-        self._moving = Moving(self.model, self.optimiser, self.device)
+        total = self.config.epochs * -(-len(self._plan(0)) // self.config.accumulate)
+        self.schedule = Schedule(self.config, total)
+        descent = Descent(setting.task, self.model, self.config, setting.processes)
+        self._descent, self._average = descent, Average(self.model, self.config, total)
+        self._moving = Moving(descent, self._average)
         self._saved_step: int | None = None
         self._saved_at = time.monotonic()
-        self._data = fingerprint(train=setting.train, dev=setting.dev)
         self._seed_or_restore(checkpoint)
         self._metrics = self._open_metrics()
 
@@ -84,16 +92,13 @@ class Loop:
         return why
 
     def _seed_or_restore(self, checkpoint: Checkpoint | None) -> None:
-        rank = self.setting.processes.rank
-        torch.manual_seed(self.config.seed + rank)
+        torch.manual_seed(self.config.seed + self.setting.processes.rank)
         if checkpoint is None:
             return
         source = f"{self.setting.folder}/last"
         self.position = self._moving.restore(checkpoint, source=source)
         self.schedule.factor = self.position.factor
         self._saved_step = self.position.step
-        if rank:
-            torch.manual_seed(self.config.seed + rank + self.position.step)
 
     # One epoch of steps.
 
@@ -102,77 +107,66 @@ class Loop:
         name = f"epoch {self.position.epoch + 1}/{self.config.epochs}"
         self.setting.reporter.begin(name, len(plan), self.position.batch)
         self.model.train()
-        while self.position.batch < len(plan) and not self._halted(stop):
-            self._step(plan[self.position.batch])
+        at = self.position
+        while at.batch < len(plan) and not at.due(self.config) and not self._halted(stop):
+            self._step(plan[at.batch : at.batch + self.config.accumulate])
         self.setting.reporter.end()
 
     def _halted(self, stop: StopSignal) -> bool:
         """Whether time is up, for all processes alike; saves from time to time."""
-        late = self.setting.processes.main and self.position.late(self.config)
-        n_late, n_asked = self.setting.processes.sum(late, stop.asked)
+        main = self.setting.processes.main
+        late = main and self.position.late(self.config)
+        due = main and time.monotonic() - self._saved_at >= 60 * self.config.save_minutes
+        n_late, n_due, n_asked = self.setting.processes.sum(late, due, stop.asked)
         if n_asked:
             raise stopped(self.setting.folder, self.position.step)
-        if time.monotonic() - self._saved_at >= 60 * self.config.save_minutes:
+        if n_due:
             self._save()
         return bool(n_late)
 
     def _plan(self, epoch: int) -> list[list[int]]:
-        config = self.config
-        plan = plan_batches(self._sizes, config.batch_size, seed=config.seed, epoch=epoch)
-        return self.setting.processes.share(plan)
+        """The batches of this process in an epoch; the epoch's at hand are kept."""
+        if self._planned[0] != epoch:
+            task, size, seed = self.setting.task, self.config.batch_size, self.config.seed
+            plan = task.plan(self._sizes, size, seed=seed, epoch=epoch)
+            self._planned = epoch, self.setting.processes.share(plan, rows=task.carries)
+        return self._planned[1]
 
-    def _step(self, places: list[int]) -> None:
-        start = time.monotonic()
-        rate = self.schedule.rate(self.position.step + 1)
-        set_rate(self.optimiser, rate)
-        loss, units = self._gradient([self.setting.train[place] for place in places], rate)
-        self.optimiser.step()
-        self.position.step += 1
-        self.position.batch += 1
+    def _step(self, batches: list[list[int]]) -> None:
+        at, start = self.position, time.monotonic()
+        rate = self.schedule.rate(at.step + 1, at.epoch + 1)
+        examples = [[self.setting.train[place] for place in batch] for batch in batches]
+        try:
+            loss, units = self._descent.step(examples, rate)
+        except WildNumberError as error:
+            raise self._diverged(error, rate) from error
+        at.step += 1
+        at.batch += len(batches)
+        self._average.update(at, epoch_over=at.batch >= len(self._plan(at.epoch)))
         self._count(loss, units, time.monotonic() - start)
-        if self.position.step % self.config.log_every == 0:
+        self.setting.reporter.advance(len(batches), self._shown())
+        if at.step % self.config.log_every == 0:
             self._write_line(rate)
 
-    def _gradient(self, examples: list[Any], rate: float) -> tuple[float, int]:
-        """Leave the gradient of the mean loss per unit in the parameters; summed loss and units."""
-        processes = self.setting.processes
-        batch = self.setting.task.collate(examples).to(self.device)
-        self.optimiser.zero_grad(set_to_none=True)
-        summed, own_units = self.setting.task.loss(self.model, batch)
-        loss, units = processes.sum(float(summed.detach()), float(own_units))
-        self._demand_finite("the loss", loss, rate)
-        (summed / max(1.0, units)).backward()
-        processes.sum_gradients(self.model)
-        self._clip(rate)
-        return loss, int(units)
-
-    def _clip(self, rate: float) -> None:
-        """Shorten the gradient if it is longer than the limit; most are not, and stay untouched."""
-        found = gradients(self.model)
-        norm = nn.utils.get_total_norm(found)
-        self._demand_finite("the gradient", float(norm), rate)
-        limit = self.config.clip_norm
-        if limit and norm > limit:
-            torch._foreach_mul_(found, limit / (float(norm) + 1e-6))
-
-    def _demand_finite(self, what: str, value: float, rate: float) -> None:
-        if not math.isfinite(value):
-            raise diverged(
-                what,
-                value,
-                at=self.position,
-                rate=rate,
-                folder=self.setting.folder,
-                saved=self._saved_step,
-            )
+    def _diverged(self, error: WildNumberError, rate: float) -> DivergedError:
+        return diverged(
+            error.what,
+            error.value,
+            at=self.position,
+            rate=rate,
+            folder=self.setting.folder,
+            saved=self._saved_step,
+        )
 
     def _count(self, loss: float, units: int, seconds: float) -> None:
         at = self.position
         at.seconds += seconds
         at.since_line.add(loss, units, seconds)
         at.since_epoch.add(loss, units, seconds)
-        speed = f"{at.since_epoch.speed:,.0f} units/s"
-        self.setting.reporter.advance(1, f"loss {at.since_epoch.mean_loss:.4f}  {speed}")
+
+    def _shown(self) -> str:
+        epoch = self.position.since_epoch
+        return f"loss {epoch.mean_loss:.4f}  {epoch.speed:,.0f} {self.setting.task.unit}/s"
 
     def _write_line(self, rate: float) -> None:
         window = self.position.since_line
@@ -200,16 +194,22 @@ class Loop:
         at.factor = self.schedule.factor
         at.judge(value, better=better)
         if better and processes.main:
-            write_tensors(self.setting.folder / "model.safetensors", self.model.state_dict())
+            best = self._average.model.state_dict()
+            write_tensors(self.setting.folder / "model.safetensors", best)
         loss = at.since_epoch.mean_loss
         self._write("dev", train_loss=loss, **metrics, best=better)
         self._tell(loss, value, better)
+        epoch = at.epoch + 1
         if at.batch >= len(self._plan(at.epoch)):
             at.close_epoch()
         self._save()
+        self.setting.reporter.judged(epoch, value)
 
     def _evaluate(self, stop: StopSignal) -> dict[str, float]:
-        """Dev metrics; training's random numbers go on as if there had been no evaluation."""
+        """Dev metrics; training goes on as if there had been no evaluation.
+
+        Its random numbers and what the task carries from batch to batch stay as they are.
+        """
 
         def advance(count: int) -> None:
             reporter.advance(count)
@@ -218,21 +218,24 @@ class Loop:
 
         reporter = self.setting.reporter
         reporter.begin("  evaluating", len(self._dev))
-        self.model.eval()
+        judged = self._average.model.eval()
+        carried = {name: kept.clone() for name, kept in self.setting.task.carried().items()}
         forked = [self.device] if self.device.type == "cuda" else []
         try:
             with torch.random.fork_rng(devices=forked), torch.no_grad():
                 return self.setting.task.evaluate(
-                    self.model, self._dev, batch_size=self.config.batch_size, advance=advance
+                    judged, self._dev, batch_size=self.config.batch_size, advance=advance
                 )
         finally:
+            self.setting.task.carry(carried)
             reporter.end()
 
     def _tell(self, loss: float, value: float, better: bool) -> None:
         at, metric = self.position, self.setting.task.metric
+        step = f", step {at.step}" if self.config.evaluate_steps else ""
         best = "best so far" if better else f"best {at.best_value:.4f} in epoch {at.best_epoch}"
         self.setting.reporter.note(
-            f"epoch {at.epoch + 1}: loss {loss:.4f}, dev {metric} {value:.4f} ({best}), "
+            f"epoch {at.epoch + 1}{step}: loss {loss:.4f}, dev {metric} {value:.4f} ({best}), "
             f"{duration(at.seconds)}"
         )
 
@@ -257,8 +260,8 @@ class Loop:
 
     def _save(self) -> None:
         at = self.position
+        checkpoint = self._moving.snapshot(at, data=self.setting.data)
         if self.setting.processes.main:
-            checkpoint = self._moving.snapshot(at, data=self._data)
             save_checkpoint(self.setting.folder, checkpoint, step=at.step)
         self._saved_step, self._saved_at = at.step, time.monotonic()
 
@@ -267,4 +270,5 @@ def choose(dev: Sequence[Any], config: TrainingConfig) -> Sequence[Any]:
     """The dev examples that judge an epoch: all, or as many as are set, drawn by the seed."""
     if not config.evaluate_examples or config.evaluate_examples >= len(dev):
         return dev
-    return random.Random(config.seed).sample(list(dev), config.evaluate_examples)
+    places = random.Random(config.seed).sample(range(len(dev)), config.evaluate_examples)
+    return [dev[place] for place in places]

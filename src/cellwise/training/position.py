@@ -92,10 +92,16 @@ class Position:
         if self.epoch >= config.epochs:
             return f"all {config.epochs} epochs are done"
         if config.patience and self.stale >= config.patience:
-            return f"no better dev metric for {self.stale} epochs"
+            what = "evaluations" if config.evaluate_steps else "epochs"
+            return f"no better dev metric for {self.stale} {what}"
         if self.late(config) and self.judged_step == self.step:
             return f"the limit of {config.max_minutes:g} minutes is reached"
         return ""
+
+    def due(self, config: TrainingConfig) -> bool:
+        """Whether an evaluation inside the epoch is to be made now."""
+        every = config.evaluate_steps
+        return bool(every and self.step % every == 0 and self.judged_step != self.step)
 
     def late(self, config: TrainingConfig) -> bool:
         """Whether the time limit is reached."""

@@ -6,8 +6,10 @@ processes and divided by all their units, so that several do what one with large
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
+import safetensors.torch
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -29,11 +31,13 @@ class Processes:
         # All accelerators of a Python process share a state; a later run may want another device.
         if AcceleratorState._shared_state and AcceleratorState().num_processes == 1:
             AcceleratorState._reset_state(reset_partial_state=True)
-        self._accelerator = Accelerator(cpu=device == "cpu")
+        self._accelerator = Accelerator(cpu=find_device(device).type == "cpu")
         self.count: int = self._accelerator.num_processes
         self.rank: int = self._accelerator.process_index
         alone = self.count == 1 and device != "auto"
         self.device = find_device(device) if alone else self._accelerator.device
+        if self.device.type == "cpu":
+            self.device = torch.device("cpu")  # without the number that accelerate gives it
 
     @property
     def main(self) -> bool:
@@ -59,10 +63,42 @@ class Processes:
         for parameter, piece in zip(parameters, pieces, strict=True):
             parameter.grad = piece.view_as(parameter).clone()
 
-    def share(self, batches: Sequence[list[int]]) -> list[list[int]]:
-        """This process's batches of a plan, as many as every other one's: a few come twice."""
+    def share(self, batches: Sequence[list[int]], *, rows: bool = False) -> list[list[int]]:
+        """This process's share of a plan: batches, or with `rows` some rows of every batch.
+
+        Of batches every process has as many: a few may come twice. Rows are next to each other, and
+        those of a place always go to the same process, which may have none of a smaller batch.
+
+        Raises:
+            ConfigError: batches have fewer rows than there are processes.
+        """
+        if rows:
+            return self._rows(batches)
         steps = -(-len(batches) // self.count)
         return [batches[(s * self.count + self.rank) % len(batches)] for s in range(steps)]
+
+    def _rows(self, batches: Sequence[list[int]]) -> list[list[int]]:
+        width = max(map(len, batches))
+        if width < self.count:
+            raise ConfigError(
+                f"batches of {width} rows cannot be shared by {self.count} processes; raise "
+                "training.batch_size, or use fewer processes"
+            )
+        own = slice(width * self.rank // self.count, width * (self.rank + 1) // self.count)
+        return [batch[own] for batch in batches]
+
+    def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """What every process gives, for all of them, in the order of their ranks."""
+        if self.count == 1:
+            return [dict(tensors)]
+        content = safetensors.torch.save({k: t.cpu().contiguous() for k, t in tensors.items()})
+        size = torch.tensor([len(content)], device=self.device)
+        sizes = cast(Tensor, self._accelerator.gather(size)).tolist()
+        padded = torch.zeros(1, max(sizes), dtype=torch.uint8)
+        padded[0, : len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        rows = cast(Tensor, self._accelerator.gather(padded.to(self.device))).cpu().numpy()
+        pairs = zip(rows, sizes, strict=True)
+        return [safetensors.torch.load(row[:n_bytes].tobytes()) for row, n_bytes in pairs]
 
     def wait(self) -> None:
         """Wait until every process is here."""

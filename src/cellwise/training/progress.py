@@ -24,7 +24,10 @@ class Reporter:
     """Told how far the work is. This one shows nothing; those below do."""
 
     def begin(self, name: str, total: int, done: int = 0) -> None:
-        """A stretch of work starts, `done` of whose `total` parts are done already."""
+        """A stretch of work starts, `done` of whose `total` parts are done already.
+
+        Where nobody knows how many there are, `total` is 0.
+        """
 
     def advance(self, count: int, text: str = "") -> None:
         """`count` more parts are done; `text` says how it looks (loss, speed)."""
@@ -34,6 +37,9 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
+
+    def judged(self, epoch: int, value: float) -> None:
+        """An evaluation in an epoch, counted from 1, is saved; an error from here ends the run."""
 
 
 class PlainLines(Reporter):
@@ -56,7 +62,9 @@ class PlainLines(Reporter):
         self._shown = now
         fresh = max(1, self._done - self._first)
         left = (now - self._start) / fresh * max(0, self._total - self._done)
-        parts = [f"{self._name}  {self._done}/{self._total}", text, f"{duration(left)} left"]
+        known = bool(self._total)
+        done = f"{self._done}/{self._total}" if known else f"{self._done}"
+        parts = [f"{self._name}  {done}", text, f"{duration(left)} left" if known else ""]
         self.note("  ".join(part for part in parts if part))
 
     def note(self, text: str) -> None:
@@ -83,7 +91,7 @@ class Bar(Reporter):
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task(name, total=total, completed=done, text="")
+        self._task = self._bar.add_task(name, total=total or None, completed=done, text="")
         self._bar.start()
 
     def advance(self, count: int, text: str = "") -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cellwise.errors import ConfigError, DataError
-from cellwise.tasks.base import Answer, Part, Task
+from cellwise.tasks.base import Answer, Part, Report, Task
 from cellwise.training.checkpoints import (
     has_checkpoint,
     load_checkpoint,
@@ -31,14 +33,18 @@ from cellwise.training.config import (
     parse_config,
     read_text,
 )
+from cellwise.training.counting import Counted
 from cellwise.training.fingerprint import check_same_data, fingerprint
 from cellwise.training.folders import locked, prepared
 from cellwise.training.loop import Loop, Setting
+from cellwise.training.members import check_devices, train_together
 from cellwise.training.processes import Processes, find_device
 from cellwise.training.progress import Reporter
 from cellwise.training.sources import exists
 from cellwise.training.stops import watch_signals
 from cellwise.training.writing import write_config
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,44 @@ class Run:
         **decoding: Any,
     ) -> dict[str, float]:
         """The task's metrics on examples that were read before."""
+        return self.report(examples, advance=advance, **decoding).metrics
+
+    def report(
+        self,
+        examples: Sequence[Any],
+        *,
+        advance: Callable[[int], None] = lambda _: None,
+        **decoding: Any,
+    ) -> Report:
+        """The metrics on examples that were read before, and what the task says besides."""
         task = self._task(decoding)
         self.model.eval()
         with torch.no_grad():
-            return task.evaluate(
+            return task.report(
                 self.model, examples, batch_size=self.config.training.batch_size, advance=advance
             )
 
-    def examples(self, path: str | Path | None = None, *, part: Part = "test") -> list[Any]:
+    def encode(self, texts: Iterable[str]) -> Tensor:
+        """A vector for each text: `[N, F]`, what the model's layers made of them.
+
+        Raises:
+            ConfigError: the task has no vectors of texts.
+        """
+        found = list(self.vectors(texts))
+        return torch.stack(found) if found else torch.zeros(0, 0)
+
+    def vectors(self, lines: Iterable[str]) -> Iterator[Tensor]:
+        """As `encode`, one vector `[F]` after the other, so that many lines need little memory.
+
+        Raises:
+            ConfigError: as `encode` does.
+        """
+        if isinstance(lines, str):
+            raise ConfigError('give a list of texts, as in encode(["text"]), not one text')
+        self.model.eval()
+        return _without_gradients(self.task.encode(self.model, lines))
+
+    def examples(self, path: str | Path | None = None, *, part: Part = "test") -> Sequence[Any]:
         """The examples of a file, or of a part of the configuration's data."""
         examples = self.task.read(part) if path is None else self.task.read_file(Path(path))
         if not examples:
@@ -130,18 +166,24 @@ class Run:
         return _with_decoding(self.task, section)
 
 
-def load_run(path: str | Path, *, device: str = "cpu") -> Run:
-    """Load a run's best model.
+def load_run(path: str | Path, *, device: str = "cpu", ensemble: Sequence[str | Path] = ()) -> Run:
+    """Load a run's best model, or several runs' models that answer together.
 
     Args:
         path: the run folder.
         device: "cpu", "cuda", "auto" (an accelerator if there is one) …
+        ensemble: more run folders, of the same task and vocabularies, whose models join this one's;
+            the configuration is this one's.
 
     Raises:
-        ConfigError: the folder is no run, or has no trained model yet.
+        ConfigError: a folder is no run, or has no trained model yet, or they do not go together.
         DataError: a file in it is damaged.
     """
-    folder = Path(path)
+    run = _load_run(Path(path), device)
+    return _together(run, [_load_run(Path(other), device) for other in ensemble])
+
+
+def _load_run(folder: Path, device: str) -> Run:
     config = load_run_config(folder)
     weights = folder / "model.safetensors"
     if not weights.is_file():
@@ -151,6 +193,31 @@ def load_run(path: str | Path, *, device: str = "cpu") -> Run:
     model = task.build()
     load_weights(model, read_tensors(weights), source=str(weights))
     return Run(folder, config, task, model.to(find_device(device)).eval())
+
+
+def _together(run: Run, others: Sequence[Run]) -> Run:
+    """A run whose model is those of all, if they know the same symbols."""
+    if not others:
+        return run
+    for other in others:
+        if other.config.task != run.config.task:
+            raise ConfigError(
+                f"{other.folder} is a run of task '{other.config.task}', and {run.folder} of "
+                f"'{run.config.task}': they cannot answer together"
+            )
+        if _symbols(other.task) != _symbols(run.task):
+            raise ConfigError(
+                f"{other.folder} has other vocabularies than {run.folder}: runs that answer "
+                "together are trained on the same data, cut into the same units"
+            )
+    model = run.task.ensemble([run.model, *(other.model for other in others)])
+    return replace(run, model=model.eval())
+
+
+def _symbols(task: Task[Any, Any]) -> dict[str, Any]:
+    """What a task learnt of symbols; plain numbers are sizes, in which models may differ."""
+    saved = task.vocabularies()
+    return {name: value for name, value in saved.items() if not isinstance(value, int)}
 
 
 def load_run_config(folder: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -184,14 +251,38 @@ def train(
 ) -> Outcome:
     """Train as `config` says, into `folder`; with `resume`, go on where a run there stopped.
 
+    With `training.processes` above 1 it starts as many, which import the main module of the program
+    anew: a script that calls this must do so below `if __name__ == "__main__":`.
+
     Raises:
         ConfigError: the folder holds something already, or a resumed run's configuration differs.
         DataError: the data cannot be read.
         StoppedError: Ctrl-C; the state is saved.
         DivergedError: the loss or the gradient is no finite number any more.
+        LostProcessError: one of several processes was ended from outside.
     """
+    count = config.training.processes
+    if count > 1 and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        check_devices(config.training.device, count)
+        work = functools.partial(_train_along, config, folder, resume)
+        threads = max(1, (config.training.threads or torch.get_num_threads()) // count)
+        shown = reporter or Reporter()
+        return Outcome(**train_together(work, count, threads=threads, reporter=shown))
+    _use_threads(config.training.threads)
+    return _train_here(config, folder, resume=resume, reporter=reporter)
+
+
+def _train_along(
+    config: RunConfig, folder: Path, resume: bool, reporter: Reporter
+) -> dict[str, Any]:
+    """What each of several processes does; the outcome, in plain values."""
+    return asdict(_train_here(config, folder, resume=resume, reporter=reporter))
+
+
+def _train_here(
+    config: RunConfig, folder: Path, *, resume: bool, reporter: Reporter | None
+) -> Outcome:
     with prepared(folder, resume=resume):
-        _use_threads(config.training.threads)
         processes = Processes(config.training.device)
         with locked(folder) if processes.main else contextlib.nullcontext():
             return _train(config, folder, processes, resume=resume, reporter=reporter)
@@ -225,11 +316,12 @@ def _make_loop(
     task = config.make_task()
     train_examples, dev = _read(task, "train"), _read(task, "dev")
     checkpoint = load_checkpoint(folder) if goes_on else None
+    data = fingerprint(train=train_examples, dev=dev)
     if checkpoint is not None:
-        check_same_data(checkpoint.state.get("data"), fingerprint(train=train_examples, dev=dev))
+        check_same_data(checkpoint.state.get("data"), data)
         _restore(task, folder)
     else:
-        task.fit(train_examples)
+        task.fit(Counted(train_examples, reporter, "vocabulary"))
     torch.manual_seed(config.training.seed)
     model = task.build()
     if processes.main:
@@ -241,11 +333,11 @@ def _make_loop(
         f"{config.task}: {len(train_examples):,} training and {len(dev):,} dev examples, "
         f"{weights:,} weights, {processes.device}"
     )
-    setting = Setting(task, train_examples, dev, config.training, folder, processes, reporter)
+    setting = Setting(task, train_examples, dev, data, config.training, folder, processes, reporter)
     return Loop(setting, model, checkpoint)
 
 
-def _read(task: Task[Any, Any], part: Part) -> list[Any]:
+def _read(task: Task[Any, Any], part: Part) -> Sequence[Any]:
     examples = task.read(part)
     if not examples:
         raise DataError(f"there are no {part} examples")
@@ -275,7 +367,7 @@ def _with_decoding(task: Task[Any, Any], section: Any) -> Task[Any, Any]:
     return changed
 
 
-def _without_gradients(answers: Iterator[Answer]) -> Iterator[Answer]:
+def _without_gradients(answers: Iterator[Found]) -> Iterator[Found]:
     """The same answers, computed without gradients; between them, gradients are as they were."""
     while True:
         with torch.no_grad():

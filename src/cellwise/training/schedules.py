@@ -39,6 +39,7 @@ SHAPES: dict[ScheduleName, Callable[[int, int, int], float]] = {
     "linear": _linear,
     "cosine": _cosine,
     "plateau": _constant,
+    "step": _constant,
     "inverse_sqrt": _inverse_sqrt,
 }
 """(step counted from 1, warm-up steps, steps in all) → multiple of the full rate."""
@@ -58,12 +59,17 @@ class Schedule:
     total: int
     factor: float = 1.0
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 1."""
+    def rate(self, step: int, epoch: int = 1) -> float:
+        """The learning rate of a step, in an epoch; both are counted from 1."""
         warmup = self.config.warmup_steps
         rise = min(1.0, step / warmup) if warmup else 1.0
         shape = SHAPES[self.config.schedule](step, warmup, self.total)
-        return self.config.learning_rate * self.factor * rise * shape
+        return self.config.learning_rate * self.factor * rise * shape * self._decay(epoch)
+
+    def _decay(self, epoch: int) -> float:
+        """What "step" has come down to, as in Zaremba et al. 2014, section 4 (arXiv:1409.2329)."""
+        over = epoch - self.config.decay_after if self.config.schedule == "step" else 0
+        return self.config.decay ** max(0, over)
 
     def judged(self, *, better: bool) -> None:
         """Told after each evaluation whether the dev metric improved."""

@@ -14,7 +14,15 @@ from cellwise.tasks.base import Part, Section
 PARTS = get_args(Part)
 """The keys of a data table that name files of examples."""
 
-FILES = (*PARTS, "vectors")
+FILES = (
+    *PARTS,
+    *(f"target_{part}" for part in PARTS),
+    "vectors",
+    "images",
+    "features",
+    "feature_names",
+    "encoder_weights",
+)
 """The keys whose values are paths."""
 
 

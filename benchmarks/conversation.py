@@ -1,0 +1,88 @@
+"""Answers in dialogues beside an n-gram model: `python -m benchmarks.conversation`.
+
+    python -m benchmarks.conversation prepare ../shared/data dialogues
+    cellwise train converse --out runs/converse --set data.train=dialogues/train.jsonl \
+        --set data.dev=dialogues/dev.jsonl --set data.test=dialogues/test.jsonl
+    python -m benchmarks.conversation compare runs/converse
+
+`prepare` joins two data sets: DailyDialog (1,000 dialogues, parted by a hash) and the
+Schema-Guided Dialogue data (its train part, a twentieth of which is dev; its dev part is test).
+`compare` judges the run and an interpolated 5-gram model, which is fitted to the same training
+turns, on the same test turns, symbols and vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellwise.data.dialogues import Dialogue, read_dialogues
+from cellwise.data.lines import fraction
+from cellwise.tasks.converse import Converse
+from cellwise.tasks.ngrams import NGrams
+from cellwise.training.run import load_run
+
+DAILY = "conv_dailydialog_1k/dialogues_text_En.txt.gz"
+GUIDED = "conv_sgd"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def prepare(
+    source: Annotated[Path, typer.Argument(help="Where the data sets are.")],
+    target: Annotated[Path, typer.Argument(help="The folder to write to.")],
+) -> None:
+    """Write train.jsonl, dev.jsonl and test.jsonl, a dialogue a line."""
+    parts: dict[str, list[Dialogue]] = {"train": [], "dev": [], "test": []}
+    for dialogue in read_dialogues(source / DAILY):
+        share = fraction(" ".join(dialogue))
+        parts["test" if share < 0.1 else "dev" if share < 0.15 else "train"].append(dialogue)
+    for dialogue in _guided(source / GUIDED / "train"):
+        parts["dev" if fraction(" ".join(dialogue)) < 0.05 else "train"].append(dialogue)
+    parts["test"] += _guided(source / GUIDED / "dev")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, dialogues in parts.items():
+        lines = (json.dumps(dialogue, ensure_ascii=False) for dialogue in dialogues)
+        (target / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        typer.echo(f"{name}: {len(dialogues):,} dialogues, {sum(map(len, dialogues)):,} turns")
+
+
+def _guided(folder: Path) -> Iterable[Dialogue]:
+    for path in sorted(folder.glob("dialogues_*.json.gz")):
+        yield from read_dialogues(path)
+
+
+@app.command()
+def compare(run_folder: Path) -> None:
+    """The perplexity of a run and of a 5-gram model on the run's test turns."""
+    run = load_run(run_folder)
+    task = run.task
+    assert isinstance(task, Converse)
+    parts = {part: _turns(task, part) for part in ("train", "test")}
+    model = NGrams.fit(parts["train"], order=5, n_symbols=len(task.targets))
+    found = model.log_probabilities(parts["test"])
+    nats, count = -float(found.sum()), len(found)
+    metrics = run.evaluate(part="test")
+    typer.echo("| model | perplexity | turns | symbols |")
+    typer.echo("|---|---|---|---|")
+    counts = f"{len(parts['test']):,} | {count:,}"
+    typer.echo(f"| interpolated 5-gram | {math.exp(nats / count):.2f} | {counts} |")
+    typer.echo(f"| {run_folder.name} | {metrics['perplexity']:.2f} | {counts} |")
+    typer.echo(json.dumps({name: round(value, 4) for name, value in metrics.items()}))
+
+
+def _turns(task: Converse, part: str) -> list[Sequence[int]]:
+    """The answers of a part in numbers, as the network is given them, each ended."""
+    pairs = task.read(part)  # type: ignore[arg-type]
+    batches = [task.collate([pair]) for pair in pairs]
+    return [batch.after[:, 0].tolist() for batch in batches]
+
+
+if __name__ == "__main__":
+    app()

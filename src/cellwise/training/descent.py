@@ -1,0 +1,106 @@
+"""Steps of descent: the gradients of a few batches, made one, shortened, and followed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cellwise.tasks.base import Task
+from cellwise.training.optimisers import build_optimiser, gradients, set_rate
+from cellwise.training.precision import Precision
+from cellwise.training.processes import Processes
+from cellwise.training.settings import TrainingConfig
+
+
+class WildNumberError(ArithmeticError):
+    """The loss or the gradient is no finite number: `what` it is, and its `value`."""
+
+    def __init__(self, what: str, value: float):
+        super().__init__(f"{what} is {value}")
+        self.what, self.value = what, value
+
+
+class Descent:
+    """Changes the weights of a model, a step at a time.
+
+    The gradient of a step is that of the mean loss per unit over all its batches, in all processes,
+    so that many small batches are one large one.
+
+    Args:
+        task: what knows the loss.
+        model: the model in training, on this process's device.
+        config: optimiser, clipping and precision.
+        processes: those that train together.
+    """
+
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        model: nn.Module,
+        config: TrainingConfig,
+        processes: Processes,
+    ):
+        self.task, self.model, self.processes = task, model, processes
+        self.optimiser = build_optimiser(model, config, alone=processes.count == 1)
+        self.precision = Precision(config.precision, processes.device)
+        self._limit = config.clip_norm
+
+    def step(self, batches: Sequence[Sequence[Any]], rate: float) -> tuple[float, int]:
+        """Follow the gradient of some batches of examples; their summed loss, and its units.
+
+        Raises:
+            WildNumberError: a number is infinite or NaN; the weights are as they were.
+        """
+        set_rate(self.optimiser, rate)
+        loss, units = self._gradient(batches)
+        self._clip()
+        self.precision.step(self.optimiser)
+        return loss, units
+
+    def _gradient(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int]:
+        """Leave the gradient of the mean loss per unit in the parameters; summed loss and units."""
+        self.optimiser.zero_grad(set_to_none=True)
+        own_loss, own_units, divisor = 0.0, 0, 0
+        for examples in filter(None, batches):  # of some rows there may be none here
+            loss, n_units = self._backward(examples, divisor)
+            own_loss, own_units = own_loss + loss, own_units + n_units
+            divisor = divisor or max(1, n_units)
+        total, units = self.processes.sum(own_loss, float(own_units))
+        _demand_finite("the loss", total)
+        if divisor != max(1.0, units):
+            _multiply(gradients(self.model), divisor / max(1.0, units))
+        self.processes.sum_gradients(self.model)
+        return total, int(units)
+
+    def _backward(self, examples: Sequence[Any], divisor: int) -> tuple[float, int]:
+        """Add a batch's gradient, divided by `divisor` or else by its units, to the parameters."""
+        batch = self.task.collate(examples).to(self.processes.device)
+        with self.precision.context():
+            loss, n_units = self.task.loss(self.model, batch)
+        self.precision.scaled(loss / (divisor or max(1, n_units))).backward()
+        return float(loss.detach()), n_units
+
+    def _clip(self) -> None:
+        """Shorten the gradient if it is longer than the limit; most are not, and stay untouched."""
+        self.precision.unscale(self.optimiser)
+        found = gradients(self.model)
+        norm = float(nn.utils.get_total_norm(found))
+        if not math.isfinite(norm) and self.precision.may_overflow:
+            return
+        _demand_finite("the gradient", norm)
+        if self._limit and norm > self._limit:
+            _multiply(found, self._limit / (norm + 1e-6))
+
+
+def _multiply(tensors: list[Tensor], factor: float) -> None:
+    if tensors:
+        torch._foreach_mul_(tensors, factor)
+
+
+def _demand_finite(what: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise WildNumberError(what, value)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from cellwise.data.mapped import MappedExamples, MappedLines, sizes_of
+from cellwise.training.counting import Counted
+from cellwise.training.fingerprint import fingerprint
+from tests.training.heard import Heard
+
+
+def test_each_pass_over_the_examples_is_shown():
+    heard = Heard()
+    counted = Counted(range(600), heard, "vocabulary")
+    assert [sum(counted) for _ in range(2)] == [sum(range(600))] * 2
+    one = [("vocabulary", 600, 0), (256, ""), (256, ""), ("end",)]
+    assert heard.words == one * 2
+
+
+def test_a_pass_that_breaks_off_is_over():
+    heard = Heard()
+    for item in Counted("abc", heard, "vocabulary"):
+        if item == "b":
+            break
+    assert heard.words == [("vocabulary", 3, 0), ("end",)]
+
+
+def test_looking_at_an_example_is_no_pass():
+    heard = Heard()
+    counted = Counted("abc", heard, "vocabulary")
+    assert (counted[1], counted[1:], len(counted)) == ("b", "bc", 3)
+    assert heard.words == []
+
+
+def test_what_the_examples_know_of_themselves_is_still_known(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("one\nthree\n")
+    examples = MappedExamples(MappedLines(path), lambda _, line: line)
+    counted = Counted(examples, Heard(), "vocabulary")
+    assert sizes_of(counted, lambda _: 1 / 0) == examples.sizes
+    assert fingerprint(train=counted) == fingerprint(train=examples)
