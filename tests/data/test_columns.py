@@ -23,6 +23,12 @@ def test_blank_lines_separate_tagged_sentences(tmp_path):
     ]
 
 
+def test_comments_carriage_returns_and_blank_tokens(tmp_path):
+    path = tmp_path / "data.tsv"
+    path.write_bytes("# id 7\r\n#\tSYM\r\n\tO\r\n\t\r\n#end\r\nrün\tVERB".encode())
+    assert read_tagged(path) == [Tagged(("#", ""), ("SYM", "O")), Tagged(("rün",), ("VERB",))]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

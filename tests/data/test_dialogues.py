@@ -46,8 +46,8 @@ def test_every_form_gives_the_same_dialogues(tmp_path, name, text):
 
 
 def test_yaml_turns_that_look_like_truths_and_numbers_are_texts(tmp_path):
-    path = written(tmp_path, "a.yml", "conversations:\n- - Twice 21?\n  - 42\n  - Yes\n")
-    assert read_dialogues(path) == [("Twice 21?", "42", "Yes")]
+    path = written(tmp_path, "a.yml", "conversations:\n- - Twice 21?\n  - 42\n  - Yes\n- Alone\n")
+    assert read_dialogues(path) == [("Twice 21?", "42", "Yes"), ("Alone",)]
 
 
 @pytest.mark.parametrize(

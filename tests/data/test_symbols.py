@@ -34,6 +34,12 @@ def test_subwords_are_no_more_than_asked_for_and_more_learn_longer_ones(learnt):
     assert len(longer.cut(TEXTS[0])) < len(learnt.cut(TEXTS[0]))
 
 
+@given(st.text(alphabet="ab ,.!?'-", max_size=20))
+def test_joined_tokens_are_cut_as_they_were(text):
+    symbols = Symbols("tokens")
+    assert symbols.cut(symbols.join(symbols.cut(text))) == symbols.cut(text)
+
+
 def test_unknown_letters_are_unknown_symbols(learnt):
     assert "<unknown>" in learnt.cut("日本")
 

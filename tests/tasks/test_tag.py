@@ -4,11 +4,15 @@ import pytest
 import torch
 
 from cellwise.data.columns import Tagged
-from cellwise.errors import DataError
+from cellwise.errors import ConfigError, DataError
 from cellwise.tasks import TASKS
 from cellwise.tasks.tag import Tag
 from cellwise.tasks.tag_config import TagData, TagDecoding, TagModel
+from cellwise.training.complaints import build_section
 from tests.tasks.training_steps import trained
+from tests.tolerances import TOLERANCE
+
+EXACT = TOLERANCE[torch.float32]["exact"]
 
 SMALL = {
     "word_embedding_size": 12,
@@ -20,8 +24,8 @@ SMALL = {
 STEMS = "walk talk jump look call cook play open turn work".split()
 
 
-def task_of(**data):
-    return Tag(TagData(format="columns", **data), TagModel(**SMALL), TagDecoding())
+def task_of(model=SMALL, **data):
+    return Tag(TagData(format="columns", **data), TagModel(**model), TagDecoding())
 
 
 def sentences():
@@ -102,6 +106,60 @@ def test_predict_reads_tokens_separated_by_blanks(tagger):
     assert [a.text for a in task.predict(model, iter(lines))] == [a.text for a in apart]
 
 
+def test_raw_text_is_cut_into_words_and_marks_where_that_is_asked_for(tagger):
+    task, model = tagger
+    cutting = Tag(task.data, task.model, TagDecoding(tokenize=True))
+    cutting.restore(task.vocabularies())
+    (found,) = cutting.predict(model, ["the walks played."])
+    assert found.record["tokens"] == ["the", "walks", "played", "."]
+
+
+def test_the_vector_of_a_text_is_the_mean_over_its_tokens(tagger):
+    task, model = tagger
+    lines = ["the walks played .", "", "the jumps"]
+    with torch.no_grad():
+        found = list(task.encode(model, lines))
+        alone = next(task.encode(model, iter([lines[2]])))
+        outputs = model.read(task._sentences([["the", "jumps"]]))
+    assert [v.shape for v in found] == [(32,)] * 3
+    torch.testing.assert_close(found[2], outputs[:, 0].mean(0), **EXACT)
+    torch.testing.assert_close(found[2], alone, **EXACT)
+    assert not found[1].any()
+    assert not torch.equal(found[0], found[2])
+
+
+def test_a_file_of_vectors_gives_the_size_and_more_words(tmp_path):
+    train = write(tmp_path / "train.tsv", sentences()[:2])
+    (tmp_path / "v.txt").write_text("the 1 2 3\nnew 4 5 6\nfar 7 8 9\n")
+    task = task_of(
+        {**SMALL, "word_embedding_size": 0, "tune_vectors": False},
+        train=train,
+        dev=train,
+        vectors=str(tmp_path / "v.txt"),
+        more_words=2,
+    )
+    task.fit(task.read("train"))
+    model = task.build()
+    numbers = torch.tensor(task.words.encode(["the", "new"]))
+    assert model.words.weight[numbers].tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert "far" not in task.words
+    again = Tag(task.data, task.model, task.decoding)
+    again.restore(json.loads(json.dumps(task.vocabularies())))
+    assert again.build().words.weight.shape == model.words.weight.shape
+    unseen = Tagged(("new", "walks"), ("DET", "NOUN"))
+    found = evaluated(task, model.eval(), [unseen])
+    assert found["accuracy_unknown"] in (0, 1)  # of "new" alone
+    assert found["accuracy_known"] in (0, 1)
+
+
+def test_runs_from_before_there_were_files_of_vectors_are_restored(tagger):
+    task, _ = tagger
+    old = {name: task.vocabularies()[name] for name in ("words", "characters", "labels")}
+    again = Tag(task.data, task.model, task.decoding)
+    again.restore(old)
+    assert again.build().words.weight.shape == (len(task.words), 12)
+
+
 def test_words_are_looked_up_in_lower_case_and_letters_are_not(tmp_path):
     path = write(tmp_path / "train.tsv", [Tagged(("The", "the"), ("A", "B"))])
     for lowercase, n_words in ((True, 1), (False, 2)):
@@ -166,6 +224,35 @@ def test_complaints(tmp_path):
             torch.nn.Linear(1, 1), [], batch_size=1, advance=lambda _: None
         )
     assert str(error.value) == "there is no sentence to evaluate on"
+
+
+def test_a_size_of_zero_needs_a_file_of_vectors(tmp_path):
+    path = write(tmp_path / "train.tsv", sentences()[:1])
+    with pytest.raises(ConfigError) as error:
+        task_of({**SMALL, "word_embedding_size": 0}, train=path, dev=path).fit(sentences())
+    assert str(error.value) == (
+        "model.word_embedding_size can be 0 only where data.vectors names a file of word vectors"
+    )
+
+
+def test_vectors_of_another_size_are_refused(tmp_path):
+    path = write(tmp_path / "train.tsv", sentences()[:1])
+    (tmp_path / "v.txt").write_text("the 1 2 3\n")
+    with pytest.raises(DataError) as error:
+        task_of(train=path, vectors=str(tmp_path / "v.txt")).fit(sentences())
+    assert str(error.value) == (
+        f"{tmp_path / 'v.txt'}: its vectors have 3 numbers, but model.word_embedding_size is 12; "
+        "0 takes what the file has"
+    )
+
+
+def test_a_crf_smooths_no_labels():
+    with pytest.raises(ConfigError) as error:
+        build_section(TagModel, {"head": "crf", "label_smoothing": 0.1}, name="model", source="x")
+    assert str(error.value) == (
+        "x: 'model.label_smoothing' is 0.1, but must be 0 where model.head is 'crf': "
+        "there is no distribution of one label to smooth"
+    )
 
 
 def test_labels_of_another_kind_are_refused(tagger):

@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 import torch
 
 from cellwise.data.vocabulary import PAD, UNKNOWN, Vocabulary
 from cellwise.heads.outputs import last_outputs
 from cellwise.tasks.tag_config import TagModel
-from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
+from cellwise.tasks.word_tagger import NO_LABEL, Sentences, WordTagger, spell
+from cellwise.tasks.word_vectors import WordVectors
 from tests.tolerances import TOLERANCE
 
 EXACT = TOLERANCE[torch.float64]["exact"]
@@ -16,11 +18,11 @@ SMALL = {
 }
 
 
-def model_of(**options):
+def model_of(allowed=None, **options):
+    config = TagModel(**{**SMALL, **options})
     words = Vocabulary.build([["the", "dog", "the", "the"]])
-    characters = Vocabulary.build(["thedog"])
-    labels = Vocabulary.build([["DET", "NOUN"]], specials=())
-    return WordTagger(TagModel(**{**SMALL, **options}), words, characters, labels)
+    vectors = WordVectors(words, config.word_embedding_size, {"dog": np.full(6, 0.5, np.float32)})
+    return WordTagger(config, vectors, Vocabulary.build(["thedog"]), 2, allowed=allowed)
 
 
 def batch():
@@ -97,3 +99,64 @@ def test_the_output_need_not_be_a_state(cell):
     logits = model_of(cell=cell, hidden_size=8, num_layers=2)(batch())
     logits.square().sum().backward()
     assert logits.shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_it_starts_from_given_vectors_and_may_keep_them(tuned):
+    model = model_of(tune_vectors=tuned)
+    assert model.words.weight[model_row("dog")].tolist() == [0.5] * 6
+    assert model.words.weight.requires_grad == tuned
+
+
+def model_row(word):
+    return Vocabulary.build([["the", "dog", "the", "the"]]).encode([word])[0]
+
+
+@pytest.mark.parametrize("head", ["softmax", "crf"])
+def test_labels_of_a_batch_are_those_of_its_sentences(head):
+    model = model_of(head=head).double().eval()
+    scores = model(batch())
+    labels = torch.tensor([[0, 1], [1, NO_LABEL], [1, NO_LABEL]])
+    nats = model.nats(scores, labels, batch().lengths)
+    rows = [(scores[:3, :1], labels[:3, :1], [3]), (scores[:1, 1:], labels[:1, 1:], [1])]
+    apart = sum(model.nats(s, y, torch.tensor(n)) for s, y, n in rows)
+    torch.testing.assert_close(nats, apart, **EXACT)
+    found = model.decode(scores, batch().lengths)
+    assert found == [model.decode(s, torch.tensor(n))[0] for s, _, n in rows]
+    assert [len(row) for row in found] == [3, 1]
+
+
+def test_a_crf_follows_what_is_allowed():
+    allowed = torch.tensor([[True, False, True], [True, True, True], [True, False, True]])
+    model = model_of(head="crf", allowed=allowed).eval()
+    scores = torch.tensor([[[0.0, 9.0]], [[0.0, 9.0]]])
+    assert model.decode(scores, torch.tensor([2])) == [[0, 0]]
+    assert model_of().eval().decode(scores, torch.tensor([2])) == [[1, 1]]
+
+
+def test_smoothing_is_for_training():
+    model = model_of(label_smoothing=0.5)
+    scores, labels, lengths = torch.tensor([[[9.0, 0.0]]]), torch.tensor([[0]]), torch.tensor([1])
+    assert model.nats(scores, labels, lengths) > 2
+    assert model.eval().nats(scores, labels, lengths) < 0.01
+
+
+def test_noise_is_for_the_layers_over_the_sentence():
+    model = model_of(zoneout=0.5, weight_dropout=0.5)
+    assert not torch.equal(model.read(batch()), model.read(batch()))
+    model.eval()
+    assert torch.equal(model.read(batch()), model.read(batch()))
+
+
+@pytest.mark.parametrize("head", ["softmax", "crf"])
+def test_a_blank_token_is_spelled_by_nothing(head):
+    blank = Sentences(
+        torch.tensor([[1]]),
+        torch.tensor([1]),
+        torch.tensor([[0]]),
+        torch.zeros(0, 1).long(),
+        torch.tensor([0]),
+    )
+    model = model_of(head=head)
+    model.nats(model(blank), torch.tensor([[1]]), blank.lengths).backward()
+    assert model(blank).isfinite().all()

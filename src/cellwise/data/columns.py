@@ -38,11 +38,23 @@ def read_pairs(path: Path) -> list[TextPair]:
     return pairs
 
 
+def pair_of_line(line: str, path: Path, number: int) -> TextPair:
+    """The pair of one line, `source TAB target`; path and number are for messages.
+
+    Raises:
+        DataError: as `read_pairs` does.
+    """
+    return _pair(line, path, number)
+
+
 def read_tagged(path: Path) -> list[Tagged]:
     """The sentences of a file with one `token TAB label` a line and a blank line between sentences.
 
+    A line without a tab that begins with `#` is a comment. A token may be blank, as characters that
+    a corpus could not keep are: it has a label and counts.
+
     Raises:
-        DataError: a line has not two columns, or one of them is empty.
+        DataError: a line has not two columns, or no label.
     """
     sentences = [
         Tagged(tuple(token for token, _ in rows), tuple(label for _, label in rows))
@@ -56,6 +68,8 @@ def read_tagged(path: Path) -> list[Tagged]:
 def _blocks(path: Path) -> Iterator[list[tuple[str, str]]]:
     rows: list[tuple[str, str]] = []
     for number, line in read_lines(path):
+        if line.startswith("#") and "\t" not in line:
+            continue
         if line.strip():
             pair = _pair(line, path, number, names=("token", "label"))
             rows.append((pair.source, pair.target))
@@ -76,6 +90,6 @@ def _pair(
             f"'{names[0]} TAB {names[1]}', and found {len(columns)}"
         )
     for name, column in zip(names, columns, strict=True):
-        if not column.strip():
+        if not column.strip() and name != "token":
             raise DataError(f"{path}, line {number}: the {name} is empty")
     return TextPair(columns[0].strip(), columns[1].strip())

@@ -93,7 +93,9 @@ def _of_yaml(path: Path) -> Iterator[list[str]]:
     if not isinstance(conversations, list):
         raise DataError(f"{path}: the file must hold a list under 'conversations'")
     for number, value in enumerate(conversations, 1):
-        yield _turns(value, f"{path}, conversation {number}")
+        # The package has an entry that is a text: a dialogue of one turn.
+        turns = [value] if isinstance(value, str) else value
+        yield _turns(turns, f"{path}, conversation {number}")
 
 
 def _turns(value: Any, place: str) -> list[str]:

@@ -22,6 +22,9 @@ BLANK = "▁"
 TOKEN = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 """A word, also with apostrophes and hyphens inside, or a single mark."""
 
+CLOSING = re.compile(r" ([.,;:!?%)\]}])")
+"""A mark that stands right after the token before it."""
+
 
 @dataclass(frozen=True)
 class Symbols:
@@ -35,8 +38,8 @@ class Symbols:
     Example:
         >>> Symbols("tokens").cut("It's good, isn't it?")
         ("It's", 'good', ',', "isn't", 'it', '?')
-        >>> Symbols("characters").join(("a", "b"))
-        'ab'
+        >>> Symbols("tokens").join(("It's", "good", ",", "isn't", "it", "?"))
+        "It's good, isn't it?"
     """
 
     unit: Unit
@@ -73,7 +76,8 @@ class Symbols:
         """The text of symbols."""
         if self.unit == "subwords":
             return "".join(symbols).replace(BLANK, " ").strip()
-        return ("" if self.unit == "characters" else " ").join(symbols)
+        text = ("" if self.unit == "characters" else " ").join(symbols)
+        return CLOSING.sub(r"\1", text) if self.unit == "tokens" else text
 
     def to_json(self) -> dict[str, Any]:
         """The symbols as JSON values."""

@@ -26,6 +26,8 @@ def last_outputs(outputs: Tensor, lengths: Tensor, *, bidirectional: bool = True
         lengths: int64 `[B]`.
         bidirectional: whether the second half of F is read from the end.
     """
+    if not len(outputs):
+        return outputs.new_zeros(outputs.shape[1:])
     rows = torch.arange(len(lengths), device=outputs.device)
     ends = (lengths - 1).clamp(min=0)
     if not bidirectional:

@@ -1,12 +1,12 @@
-"""`tag`: a label for every token: parts of speech, chunks, names."""
+"""`tag`: a label for every token, or labels that mark spans: parts of speech, chunks, names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,18 @@ from torch import Tensor, nn
 from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
 from cellwise.data.columns import Tagged, read_tagged
 from cellwise.data.conllu import read_conllu
+from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
-from cellwise.errors import DataError
-from cellwise.losses.cross_entropy import cross_entropy
-from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
+from cellwise.errors import ConfigError, DataError
+from cellwise.tasks.base import Advance, Answer, Part, Report, Task, device_of
 from cellwise.tasks.parts import read_parts
+from cellwise.tasks.spans import SpanScores, labels_of, rewritten, spans_of, transitions
+from cellwise.tasks.tag_answers import answer
 from cellwise.tasks.tag_config import TagData, TagDecoding, TagModel
-from cellwise.tasks.word_tagger import Sentences, WordTagger, spell
+from cellwise.tasks.word_tagger import NO_LABEL, Sentences, WordTagger, spell
+from cellwise.tasks.word_vectors import WordVectors, take_vectors
 
-NO_LABEL = -1
+Tokens = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,46 +51,71 @@ class Tag(Task[Tagged, TaggedBatch]):
     Decoding = TagDecoding
     metric = "accuracy"
     goal = "max"
+    unit = "tokens"
 
     data: TagData
     model: TagModel
     decoding: TagDecoding
+
+    def __init__(self, data: TagData, model: TagModel, decoding: TagDecoding):
+        super().__init__(data, model, decoding)
+        if data.scheme != "none":
+            self.metric = "span_f1"
 
     def read(self, part: Part) -> list[Tagged]:
         """The sentences of a part; none for a test part that the configuration does not name."""
         return self._parts[part]
 
     def read_file(self, path: Path) -> list[Tagged]:
-        """The sentences of a file in the configured format."""
+        """The sentences of a file in the configured format, their labels in the scheme."""
         if self.data.format == "conllu":
-            return read_conllu(path, self.data.column)
-        return read_tagged(path)
+            sentences = read_conllu(path, self.data.column)
+        else:
+            sentences = read_tagged(path)
+        return [self._in_scheme(s, path, number) for number, s in enumerate(sentences, 1)]
 
     def fit(self, train: Sequence[Tagged]) -> None:
-        """Build the vocabularies of words, characters and labels."""
-        self.words = Vocabulary.build(
+        """Build the vocabularies of words, characters and labels, and read the file of vectors."""
+        words = Vocabulary.build(
             (self._folded(s.tokens) for s in train), min_count=self.data.min_count
         )
         self.characters = Vocabulary.build(token for s in train for token in s.tokens)
         self.labels = Vocabulary.build((s.labels for s in train), specials=())
+        size, key = self.model.word_embedding_size, "model.word_embedding_size"
+        if not size and not self.data.vectors:
+            raise ConfigError(
+                f"{key} can be 0 only where data.vectors names a file of word vectors"
+            )
+        self._vectors = take_vectors(
+            words, self.data.vectors, size=size, more_words=self.data.more_words, key=key
+        )
 
     def vocabularies(self) -> dict[str, Any]:
-        """The vocabularies of words, characters and labels as JSON values."""
+        """The vocabularies, and the size of word vectors, as JSON values."""
         return {
             "words": self.words.to_json(),
             "characters": self.characters.to_json(),
             "labels": self.labels.to_json(),
+            "word_embedding_size": self._vectors.size,
         }
 
     def restore(self, vocabularies: dict[str, Any]) -> None:
         """Take the vocabularies of a saved run over."""
-        self.words = Vocabulary.from_json(vocabularies["words"])
+        size = vocabularies.get("word_embedding_size", self.model.word_embedding_size)
+        self._vectors = WordVectors(Vocabulary.from_json(vocabularies["words"]), int(size))
         self.characters = Vocabulary.from_json(vocabularies["characters"])
         self.labels = Vocabulary.from_json(vocabularies["labels"])
 
+    @property
+    def words(self) -> Vocabulary:
+        """The words that the model knows."""
+        return self._vectors.words
+
     def build(self) -> WordTagger:
         """A fresh model for the vocabularies at hand."""
-        return WordTagger(self.model, self.words, self.characters, self.labels)
+        return WordTagger(
+            self.model, self._vectors, self.characters, len(self.labels), allowed=self._allowed
+        )
 
     def size(self, example: Tagged) -> int:
         """The tokens of a sentence."""
@@ -103,79 +131,121 @@ class Tag(Task[Tagged, TaggedBatch]):
         )
 
     def loss(self, model: nn.Module, batch: TaggedBatch) -> tuple[Tensor, int]:
-        """The cross-entropy of the labels."""
-        return cross_entropy(model(batch.sentences), batch.labels, ignore=NO_LABEL), batch.n_units
+        """The negative log-likelihood of the labels."""
+        nats = cast(WordTagger, model).nats
+        return nats(model(batch.sentences), batch.labels, batch.sentences.lengths), batch.n_units
 
     def evaluate(
         self, model: nn.Module, examples: Sequence[Tagged], *, batch_size: int, advance: Advance
     ) -> dict[str, float]:
         """The share of right labels: of all tokens, of words that training held, and of the others.
 
-        A share of no tokens at all is left out.
+        A share of no tokens at all is left out. Where labels mark spans, also the share of right
+        ones among those that the model gives (precision), among those that it should (recall), and
+        the harmonic mean of both (F1).
 
         Raises:
             DataError: there is no sentence, or no label of any sentence is one of training.
         """
+        return self.report(model, examples, batch_size=batch_size, advance=advance).metrics
+
+    def report(
+        self, model: nn.Module, examples: Sequence[Tagged], *, batch_size: int, advance: Advance
+    ) -> Report:
+        """The metrics of `evaluate`, and the scores of each kind of span."""
         if not examples:
             raise DataError("there is no sentence to evaluate on")
         self._check_labels(examples)
-        answers, nats = self._tagged(model, examples, batch_size, advance)
-        hits = [
-            (token in self.words, label == answer)
-            for sentence, found in zip(examples, answers, strict=True)
-            for token, label, answer in zip(
-                self._folded(sentence.tokens), sentence.labels, found, strict=True
-            )
-        ]
-        shares = {
-            "accuracy": [right for _, right in hits],
-            "accuracy_known": [right for known, right in hits if known],
-            "accuracy_unknown": [right for known, right in hits if not known],
-        }
-        accuracies = {name: sum(rights) / len(rights) for name, rights in shares.items() if rights}
-        return {"loss": nats / len(hits), **accuracies}
+        found, nats = self._tagged(model, examples, batch_size, advance)
+        right = [self._outward(sentence.labels) for sentence in examples]
+        loss = nats / sum(map(len, right))
+        metrics = {"loss": loss, **self._accuracies(examples, right, found)}
+        if self.data.scheme == "none":
+            return Report(metrics)
+        scores = SpanScores()
+        for wanted, given in zip(right, found, strict=True):
+            scores.add(spans_of(wanted), spans_of(given))
+        return Report({**metrics, **scores.metrics()}, scores=scores.of_kinds())
+
+    def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
+        """Each line as `token/LABEL token/LABEL …`.
+
+        A list is answered in batches, a stream line by line.
+        """
+        for chunk in self._cut(lines):
+            found = iter(self._labels_of(model, [tokens for tokens in chunk if tokens]))
+            for tokens in chunk:
+                labels = next(found) if tokens else []
+                spans = None if self.data.scheme == "none" else spans_of(labels)
+                yield answer(tokens, labels, spans)
+
+    def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
+        """For each line the mean of what the layers say of its tokens; zeros if it has none."""
+        tagger = cast(WordTagger, model)
+        for chunk in self._cut(lines):
+            means = torch.zeros(len(chunk), tagger.head.linear.in_features)
+            rows = [row for row, tokens in enumerate(chunk) if tokens]
+            if rows:
+                batch = self._sentences([chunk[row] for row in rows]).to(device_of(model))
+                sums = tagger.read(batch).sum(0)
+                means[rows] = (sums / batch.lengths[:, None]).to(means)
+            yield from means
 
     def _tagged(
         self, model: nn.Module, examples: Sequence[Tagged], batch_size: int, advance: Advance
     ) -> tuple[list[list[str]], float]:
         """The labels that the model gives each sentence, and the summed loss of the right ones."""
-        answers: list[list[str]] = [[]] * len(examples)
+        tagger = cast(WordTagger, model)
+        found: list[list[str]] = [[]] * len(examples)
         nats = 0.0
         for rows in plan_in_order([self.size(s) for s in examples], batch_size):
-            chosen = [examples[i] for i in rows]
-            batch = self.collate(chosen).to(device_of(model))
-            logits = model(batch.sentences)
-            nats += float(cross_entropy(logits, batch.labels, ignore=NO_LABEL))
-            for i, found in zip(rows, self._read_off(logits, chosen), strict=True):
-                answers[i] = found
+            batch = self.collate([examples[i] for i in rows]).to(device_of(model))
+            scores = tagger(batch.sentences)
+            nats += float(tagger.nats(scores, batch.labels, batch.sentences.lengths))
+            numbers = tagger.decode(scores, batch.sentences.lengths)
+            for i, row in zip(rows, numbers, strict=True):
+                found[i] = self._outward(self.labels.decode(row))
             advance(len(rows))
-        return answers, nats
+        return found, nats
 
-    def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
-        """Each line, tokens separated by blanks, as `token/LABEL token/LABEL …`.
+    def _labels_of(self, model: nn.Module, sentences: Sequence[Tokens]) -> list[list[str]]:
+        if not sentences:
+            return []
+        batch = self._sentences(sentences).to(device_of(model))
+        with torch.no_grad():
+            numbers = cast(WordTagger, model).decode(model(batch), batch.lengths)
+        return [self._outward(self.labels.decode(row)) for row in numbers]
 
-        A list is answered in batches, a stream line by line.
-        """
+    def _accuracies(
+        self,
+        examples: Sequence[Tagged],
+        right: Sequence[Sequence[str]],
+        found: Sequence[Sequence[str]],
+    ) -> dict[str, float]:
+        hits = [
+            (self._was_trained(token), label == given)
+            for sentence, labels, answers in zip(examples, right, found, strict=True)
+            for token, label, given in zip(
+                self._folded(sentence.tokens), labels, answers, strict=True
+            )
+        ]
+        shares = {
+            "accuracy": [hit for _, hit in hits],
+            "accuracy_known": [hit for known, hit in hits if known],
+            "accuracy_unknown": [hit for known, hit in hits if not known],
+        }
+        return {name: sum(share) / len(share) for name, share in shares.items() if share}
+
+    def _was_trained(self, word: str) -> bool:
+        """Whether training held a word; a file of vectors may know more."""
+        return word in self.words and self.words.count(self.words.encode([word])[0]) > 0
+
+    def _cut(self, lines: Iterable[str]) -> Iterator[list[Tokens]]:
+        """The tokens of lines, so many together as are answered together."""
+        symbols = Symbols("tokens" if self.decoding.tokenize else "words")
         size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
         for chunk in in_chunks(lines, size):
-            yield from self._answers(model, [tuple(line.split()) for line in chunk])
-
-    def _answers(self, model: nn.Module, sentences: Sequence[tuple[str, ...]]) -> list[Answer]:
-        asked = [Tagged(tokens, ()) for tokens in sentences if tokens]
-        found: Iterator[list[str]] = iter(())
-        if asked:
-            batch = self._sentences([s.tokens for s in asked]).to(device_of(model))
-            with torch.no_grad():
-                found = iter(self._read_off(model(batch), asked))
-        return [_answer(tokens, next(found) if tokens else []) for tokens in sentences]
-
-    def _read_off(self, logits: Tensor, sentences: Sequence[Tagged]) -> list[list[str]]:
-        """The most probable labels of each sentence."""
-        columns = logits.argmax(dim=-1).T.tolist()
-        return [
-            self.labels.decode(column[: len(sentence.tokens)])
-            for column, sentence in zip(columns, sentences, strict=True)
-        ]
+            yield [symbols.cut(line) for line in chunk]
 
     def _sentences(self, sentences: Sequence[Sequence[str]]) -> Sentences:
         words = [self.words.encode(self._folded(tokens)) for tokens in sentences]
@@ -188,6 +258,28 @@ class Tag(Task[Tagged, TaggedBatch]):
             pad(characters, PAD),
             lengths_of(characters),
         )
+
+    def _in_scheme(self, sentence: Tagged, path: Path, number: int) -> Tagged:
+        """A sentence with labels as the model learns them."""
+        if self.data.scheme == "none":
+            return sentence
+        try:
+            return replace(sentence, labels=rewritten(sentence.labels, self.data.scheme))
+        except DataError as error:
+            raise DataError(f"{path}, sentence {number}: {error}") from error
+
+    def _outward(self, labels: Sequence[str]) -> list[str]:
+        """Labels as people see them: those of spans well-formed, and in BIO."""
+        if self.data.scheme == "none":
+            return list(labels)
+        return labels_of(spans_of(labels), len(labels), "bio")
+
+    @property
+    def _allowed(self) -> Tensor | None:
+        """Which label may come after which, where that is known."""
+        if self.data.scheme == "none":
+            return None
+        return torch.tensor(transitions(self.labels.symbols, self.data.scheme))
 
     def _check_labels(self, examples: Sequence[Tagged]) -> None:
         found = dict.fromkeys(label for s in examples for label in s.labels)
@@ -212,8 +304,3 @@ class Tag(Task[Tagged, TaggedBatch]):
 
 def _a_few(labels: Sequence[str]) -> str:
     return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
-
-
-def _answer(tokens: Sequence[str], labels: Sequence[str]) -> Answer:
-    text = " ".join(f"{token}/{label}" for token, label in zip(tokens, labels, strict=True))
-    return Answer(text, {"tokens": list(tokens), "labels": list(labels)})

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from cellwise.tasks.base import Section
 
 Format = Literal["conllu", "columns"]
 Column = Literal["upos", "xpos", "feats", "deprel", "lemma"]
+SchemeName = Literal["none", "bio", "iobes"]
+Head = Literal["softmax", "crf"]
 
 
 class TagData(Section):
-    """Where the tagged sentences come from."""
+    """Where the tagged sentences come from, and what their labels mean."""
 
     format: Format = Field(
         "conllu",
@@ -21,6 +23,12 @@ class TagData(Section):
         "line between sentences",
     )
     column: Column = Field("upos", description="the CoNLL-U column that holds the label")
+    scheme: SchemeName = Field(
+        "none",
+        description="'bio' or 'iobes': labels such as B-PER mark spans, which the model learns in "
+        "this scheme; files may be in either, answers are in BIO, and the best checkpoint is that "
+        "with the highest F1 of spans",
+    )
     train: str = Field(
         "train.conllu", description="training sentences, UTF-8, gzip if the name ends in .gz"
     )
@@ -41,16 +49,35 @@ class TagData(Section):
     min_count: int = Field(
         1, ge=1, description="words that the training data holds less often are unknown words"
     )
+    vectors: str = Field(
+        "", description="a text file of word vectors (word2vec, GloVe); empty: learn all"
+    )
+    more_words: int = Field(
+        50_000,
+        ge=0,
+        description="so many words from the start of the file of vectors are known, too, although "
+        "the training data does not hold them",
+    )
 
 
 class TagModel(Section):
-    """Word vectors, characters folded to vectors, and the layers over the sentence."""
+    """Word vectors, characters folded to vectors, the layers over the sentence, and the head."""
 
     cell: str = Field(
         "lstm",
         description="a name from `cellwise cells`, a path to a file of equations, or the equations",
     )
-    word_embedding_size: int = Field(100, ge=1, description="numbers per word")
+    head: Head = Field(
+        "softmax",
+        description="'softmax': each label for itself; 'crf': the most probable sequence of "
+        "labels, well-formed where data.scheme says what that is",
+    )
+    word_embedding_size: int = Field(
+        100, ge=0, description="numbers per word; 0: as in the file of vectors"
+    )
+    tune_vectors: bool = Field(
+        True, description="go on learning vectors from a file; false: keep all word vectors fixed"
+    )
     character_embedding_size: int = Field(32, ge=1, description="numbers per character")
     character_hidden_size: int = Field(
         64, ge=1, description="hidden size of each direction over the characters of a word"
@@ -62,6 +89,19 @@ class TagModel(Section):
     dropout: float = Field(
         0.33, ge=0, lt=1, description="dropout on every layer's input, the same mask at every step"
     )
+    zoneout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="in training a unit of the layers over the sentence keeps its state of the "
+        "step before with this probability",
+    )
+    weight_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the recurrent weights over the sentence that is zero for a batch",
+    )
     word_dropout: float = Field(
         0.25,
         ge=0,
@@ -70,9 +110,29 @@ class TagModel(Section):
         description="in training a word seen n times is hidden with probability a / (a + n), where "
         "a is this number, so that the model learns what to do with unknown words",
     )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="with 'softmax': the share of a label's probability that training spreads over "
+        "all labels",
+    )
+
+    @field_validator("label_smoothing")
+    @classmethod
+    def _smooths_what_it_can(cls, value: float, info: ValidationInfo) -> float:
+        if value and info.data.get("head") == "crf":
+            raise ValueError(
+                "0 where model.head is 'crf': there is no distribution of one label to smooth"
+            )
+        return value
 
 
 class TagDecoding(Section):
     """How sentences are tagged."""
 
     batch_size: int = Field(64, ge=1, description="sentences of a list that are tagged together")
+    tokenize: bool = Field(
+        False,
+        description="cut text into words and punctuation marks; false: tokens stand between blanks",
+    )

@@ -35,15 +35,23 @@ class WordVectors:
             embedding.weight[torch.tensor(numbers)] = rows.to(embedding.weight)
 
 
-def take_vectors(words: Vocabulary, path: str, *, size: int, more_words: int = 0) -> WordVectors:
+def take_vectors(
+    words: Vocabulary,
+    path: str,
+    *,
+    size: int,
+    more_words: int = 0,
+    key: str = "model.embedding_size",
+) -> WordVectors:
     """The vectors that a file has for words, and `more_words` of its first words besides.
 
     Args:
         words: the words of the training data.
         path: a file of vectors, as `data.vectors` names it; empty: there is none.
-        size: `model.embedding_size`, or 0: as in the file.
+        size: the numbers of a vector that the model has, or 0: as in the file.
         more_words: so many words from the start of the file are known, too, so that a word which
             the training data lacks has its vector.
+        key: what the configuration calls the size.
 
     Raises:
         DataError: the file cannot be read, or its vectors have another size.
@@ -54,7 +62,7 @@ def take_vectors(words: Vocabulary, path: str, *, size: int, more_words: int = 0
     if size not in (0, vectors.size):
         raise DataError(
             f"{path}: its vectors have {vectors.size} numbers, "
-            f"but model.embedding_size is {size}; 0 takes what the file has"
+            f"but {key} is {size}; 0 takes what the file has"
         )
     more = [word for word in vectors.of_word if word not in words]
     known = Vocabulary((*words.symbols, *more), (*words.counts, *(0 for _ in more)))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks import tagging
+from benchmarks.tagging import (
+    ROWS,
+    Result,
+    TorchReader,
+    chosen_rows,
+    configured,
+    table_row,
+    trained,
+)
+from cellwise.errors import ConfigError
+from cellwise.layers import Recurrent
+from cellwise.tasks import TASKS
+from cellwise.training.progress import Reporter
+from tests.tolerances import TOLERANCE
+
+TAGGED = "Ada\tB-PER\nsaw\tO\nRome\tB-LOC\n\nAlan\tB-PER\nByron\tI-PER\nsaw\tO\nit\tO\n"
+
+
+def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, tagging.WITH_TORCH, tagging.TagWithTorch)
+    data = tmp_path / "few.tsv"
+    data.write_text(TAGGED)
+    overrides = [f"data.{part}={data}" for part in ("train", "dev", "test")]
+    overrides += ["training.epochs=2", "training.batch_size=1", "training.tensorboard=false"]
+    overrides += ["model.hidden_size=8", "model.character_hidden_size=4"]
+    overrides += ["model.word_embedding_size=8", "model.character_embedding_size=4"]
+    found = {
+        who: trained(configured("tag_ner", task, overrides), tmp_path / who, Reporter())
+        for who, task in tagging.LAYERS.items()
+    }
+    ours, theirs = (found[who].test["loss"] for who in ("ours", "torch.nn"))
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def test_a_layer_of_torch_reads_words_without_characters():
+    layer = Recurrent("lstm", 3, 4, bidirectional=True, backend="reference")
+    x, lengths = torch.randn(5, 3, 3), torch.tensor([5, 0, 2])
+    (y, _), (other, _) = layer(x, lengths=lengths), TorchReader(layer)(x, lengths=lengths)
+    exact = TOLERANCE[torch.float32]["exact"]
+    torch.testing.assert_close(other[:, [0, 2]], y[:, [0, 2]], **exact)
+
+
+def test_a_row_is_told_with_its_spread():
+    results = [Result(60.0 + i, 0.95, {"accuracy": 0.94 + i / 100}) for i in range(3)]
+    found = table_row("english", "ours", results)
+    assert found == ("english", "ours", "3", "accuracy", "95.0 ± 0.0", "95.0 ± 1.0", "61.0 ± 1.0")
+
+
+def test_the_data_of_a_row_is_looked_for_in_the_folder(tmp_path):
+    assert ROWS["names_crf"].overrides(tmp_path) == [
+        f"data.train={tmp_path}/ner_broad_twitter/[abeg].conll.gz",
+        f"data.test={tmp_path}/ner_broad_twitter/f.conll.gz",
+        "data.dev_share=0.1",
+    ]
+
+
+def test_an_unknown_row_is_refused():
+    with pytest.raises(ConfigError, match="there is no row 'frensh'"):
+        chosen_rows("english,frensh")
