@@ -41,3 +41,16 @@ def trained(tmp_path_factory):
         settings = ["training.epochs=6"]
         run.train(parse_config(CONFIG, folder, source="toy", overrides=settings), folder)
     return folder
+
+
+@pytest.fixture
+def quick_store():
+    """Stores of trials that do not wait for the disk."""
+    from sqlalchemy import Engine, event
+
+    def hurry(connection, _record):
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    yield
+    event.remove(Engine, "connect", hurry)

@@ -88,7 +88,7 @@ def test_examples_are_made_when_they_are_asked_for(tmp_path):
     examples = MappedExamples(lines, parse, rows=lines.filled())
     assert len(examples) == 3
     assert list(examples.sizes) == [2, 4, 3]
-    assert sizes_of(examples, lambda _: 1 / 0) == examples.sizes
+    assert sizes_of(examples, lambda _: 1 // 0) == examples.sizes
     assert asked == []
     assert examples[1] == (3, "BCD")
     assert asked == [3]

@@ -39,7 +39,7 @@ class Walk:
 
     @property
     def found(self):
-        return self.average.model.weight.detach()
+        return self.average.model.get_parameter("weight").detach()
 
 
 def test_without_averaging_the_model_is_the_model():

@@ -115,8 +115,8 @@ def test_a_run_from_before_these_settings_goes_on(tmp_path, monkeypatch):
         stop_after(patch, 5)
         with pytest.raises(StoppedError):
             run.train(config, tmp_path / "halves")
-    new = ("accumulate", "averaging", "averaging_decay", "averaging_start", "decay", "decay_after")
-    new = (*new, "evaluate_steps", "precision", "processes")
+    new = "accumulate averaging averaging_decay averaging_start decay decay_after".split()
+    new += ["evaluate_steps", "precision", "processes"]
     path = tmp_path / "halves" / "config.toml"
     old = [line for line in path.read_text().splitlines() if line.split(" = ")[0] not in new]
     path.write_text("\n".join(old))
