@@ -56,6 +56,21 @@ def test_it_learns_that_a_word_turns_a_phrase_round(composer):
     assert metrics["loss"] < 0.1
 
 
+def test_encode_gives_the_vector_at_the_root(composer):
+    task, model = composer
+    lines = ["a lovely film", "", NEW]
+    with torch.no_grad():
+        vectors = torch.stack(list(task.encode(model, lines)))
+        logits = model.head(vectors[[0, 2]]).softmax(-1)
+    assert vectors.shape == (3, 10)
+    assert not vectors[1].any()
+    answers = [answer for answer in task.predict(model, lines) if answer.text]
+    for row, answer in zip(logits.tolist(), answers, strict=True):
+        assert answer.record["probabilities"] == pytest.approx(
+            dict(zip(task.classes.symbols, row, strict=True)), abs=1e-5
+        )
+
+
 def test_every_tree_counts_as_progress(composer):
     task, model = composer
     counts: list[int] = []

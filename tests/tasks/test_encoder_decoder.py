@@ -27,8 +27,9 @@ def test_the_whole_target_at_once_is_step_by_step(layers, attention):
     reading = model.encode(source, lengths)
     state, steps = reading.state, []
     for symbol in symbols:
-        features, state = model.features(symbol[None], reading.memory, state)
-        steps.append(model.head(features)[0])
+        written = model.write(symbol[None], reading.memory, state)
+        state = written.state
+        steps.append(model.head(written.features)[0])
     torch.testing.assert_close(together, torch.stack(steps), **EXACT)
 
 
@@ -67,7 +68,7 @@ def test_the_context_is_joined_as_luong_writes_it():
 def test_special_symbols_are_never_written():
     model = model_of()
     reading = model.encode(torch.randint(4, 7, (3, 2)), torch.tensor([3, 3]))
-    log_p, _ = model.stepper(reading.memory)(torch.tensor([2, 2]), reading.state)
+    log_p, _ = model.stepper(reading)(torch.tensor([2, 2]), reading.state)
     assert log_p[:, [0, 1, 2]].isneginf().all()
     one = torch.ones(2, dtype=torch.float64)
     torch.testing.assert_close(log_p.exp().sum(-1), one, **EXACT)
@@ -105,5 +106,5 @@ def test_the_output_need_not_be_a_state(cell, beam_size):
     reading = model.encode(source, lengths)
     assert [part.shape[-1] for part in reading.state] == ([] if cell == STATELESS else [4])
     rules = Rules(START, END, beam_size)
-    found = search(model.stepper(reading.memory), reading.state, lengths, rules)
+    found = search(model.stepper(reading), reading.state, lengths, rules)
     assert all(len(f.symbols) <= n for f, n in zip(found, lengths.tolist(), strict=True))

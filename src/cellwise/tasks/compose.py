@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -171,6 +171,25 @@ class Compose(Task[Tree, LabelledBatch]):
         size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
         for chunk in in_chunks(enumerate(lines, 1), size):
             yield from self._answers(model, [read_line(line, number) for number, line in chunk])
+
+    def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
+        """The vector at the root of each line's tree, read as `predict` reads it; zeros of none.
+
+        Raises:
+            DataError: a line's brackets are not those of one tree.
+        """
+        network = cast(TreeClassifier, model)
+        for chunk in in_chunks(enumerate(lines, 1), self.decoding.batch_size):
+            trees = [read_line(line, number)[0] for number, line in chunk]
+            shaped = [self._fitting.shaped(tree) for tree in trees if tree is not None]
+            found: Iterator[Tensor] = iter(())
+            if shaped:
+                phrases = self._phrases(shaped).to(device_of(model))
+                roots = torch.from_numpy(phrases.forest.roots).to(device_of(model))
+                found = iter(network.encode(phrases)[roots])
+            nothing = network.words.weight.new_zeros(self.model.hidden_size)
+            for tree in trees:
+                yield nothing if tree is None else next(found)
 
     def _answers(
         self, model: nn.Module, asked: Sequence[tuple[Tree | None, bool]]

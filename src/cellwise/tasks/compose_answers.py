@@ -38,7 +38,8 @@ class LabelledTree:
 
     Attributes:
         tree: the tree, each label the class of the node; "" where the model says nothing.
-        probabilities: of each node's class; 0 where the model says nothing.
+        probabilities: of each node's class; 0 where the model says nothing; none at all where it
+            knows none.
         scale: the classes that there are.
     """
 

@@ -56,10 +56,13 @@ class TreeClassifier(nn.Module):
 
     def forward(self, batch: Phrases) -> Tensor:
         """The logits of the classes at every node, `[N, C]`."""
+        return cast(Tensor, self.head(_dropped(self.dropout, self.encode(batch))))
+
+    def encode(self, batch: Phrases) -> Tensor:
+        """The vectors of all nodes, `[N, H]`."""
         words = hide(batch.words, self.hiding) if self.training else batch.words
         x = _dropped(self.embedding_dropout, self.words(words))
-        outputs, _ = self.recursive(self._placed(x, batch.forest), batch.forest)
-        return cast(Tensor, self.head(_dropped(self.dropout, outputs)))
+        return cast(Tensor, self.recursive(self._placed(x, batch.forest), batch.forest)[0])
 
     def _placed(self, x: Tensor, forest: Forest) -> Tensor:
         """The input of all nodes, or of leaves alone where the cell asks for no more."""

@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import pytest
+
+from cellwise.data.labelled import Labelled
+from cellwise.errors import ConfigError, DataError
+from cellwise.tasks.classify_config import ClassifyData
+from cellwise.tasks.classify_parts import read_all_parts, read_texts
+
+TREES = "(3 (2 It) (4 (2 's) (4 good)))\n(1 (2 It) (0 (2 's) (0 bad)))\n(2 (2 It) (2 is))\n"
+POLES = {"0": "bad", "1": "bad", "2": "", "3": "good", "4": "good"}
+
+
+def rows_of(tmp_path, count):
+    path = tmp_path / "rows.tsv"
+    rows = "".join(f"text {number}\t{number % 2}\n" for number in range(count))
+    path.write_text(f"text\tlabel\n{rows}", encoding="utf-8")
+    return str(path)
+
+
+def test_shares_of_train_are_dev_and_test_and_never_meet(tmp_path):
+    data = ClassifyData(train=rows_of(tmp_path, 400), dev_share=0.1, test_share=0.3)
+    parts = read_all_parts(data)
+    texts = {part: {example.text for example in examples} for part, examples in parts.items()}
+    assert set.union(*texts.values()) == {f"text {number}" for number in range(400)}
+    assert sum(map(len, texts.values())) == 400
+    assert 20 <= len(texts["dev"]) <= 60
+    assert 90 <= len(texts["test"]) <= 150
+    again = read_all_parts(data.model_copy(update={"test_share": 0.0}))
+    assert again["test"] == []
+    assert again["dev"] == parts["dev"]
+
+
+def test_files_that_are_named_are_read_whole(tmp_path):
+    path = rows_of(tmp_path, 10)
+    parts = read_all_parts(ClassifyData(train=path, dev=path, test=path, test_share=0.5))
+    assert [len(examples) for examples in parts.values()] == [10, 10, 10]
+
+
+@pytest.fixture
+def trees(tmp_path):
+    path = tmp_path / "trees.txt"
+    path.write_text(TREES, encoding="utf-8")
+    return str(path)
+
+
+def test_training_holds_each_phrase_of_trees_once_and_dev_whole_sentences(trees):
+    data = ClassifyData(format="trees", train=trees, dev=trees, phrases=True, classes=POLES)
+    parts = read_all_parts(data)
+    assert parts["train"] == [
+        Labelled("It 's good", ("good",)),
+        Labelled("'s good", ("good",)),
+        Labelled("good", ("good",)),
+        Labelled("It 's bad", ("bad",)),
+        Labelled("'s bad", ("bad",)),
+        Labelled("bad", ("bad",)),
+    ]
+    assert parts["dev"] == [Labelled("It 's good", ("good",)), Labelled("It 's bad", ("bad",))]
+    assert read_texts(Path(trees), data) == parts["dev"]
+
+
+def test_without_phrases_training_holds_whole_sentences(trees):
+    data = ClassifyData(format="trees", train=trees, dev=trees, classes=POLES)
+    assert read_all_parts(data)["train"] == read_all_parts(data)["dev"]
+
+
+def test_classes_may_rename_join_and_leave_out(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("text\tlabel\na\tx,y,z\nb\tz\n", encoding="utf-8")
+    data = ClassifyData(multi_label=True, classes={"x": "one", "y": "one", "z": ""})
+    assert read_texts(path, data) == [Labelled("a", ("one",)), Labelled("b", ())]
+
+
+def test_training_texts_may_stay_in_their_file(tmp_path):
+    path = rows_of(tmp_path, 5)
+    data = ClassifyData(train=path, dev=path, test=path, classes={"0": "even"}, in_memory=False)
+    parts = read_all_parts(data)
+    assert list(parts["train"]) == parts["dev"] == parts["test"]
+    assert parts["train"][2] == Labelled("text 2", ("even",))
+    assert read_all_parts(data.model_copy(update={"test": ""}))["test"] == []
+
+
+@pytest.mark.parametrize(
+    "more", [{"dev": ""}, {"test_share": 0.1}, {"encoding": "latin-1"}, {"classes": {"0": ""}}]
+)
+def test_what_texts_that_stay_in_their_file_cannot_have(tmp_path, more):
+    path = rows_of(tmp_path, 5)
+    with pytest.raises(ConfigError) as error:
+        read_all_parts(ClassifyData(**{"train": path, "dev": path, "in_memory": False, **more}))
+    assert str(error.value) == (
+        "data.in_memory = false leaves training texts in their file: name data.dev, and leave "
+        "data.test_share at 0, data.encoding at 'utf-8', and no text out by data.classes"
+    )
+
+
+def test_complaints(tmp_path):
+    path = rows_of(tmp_path, 3)
+    cases = {
+        f"{path}: data.classes leaves every text out": {"classes": {"0": "", "1": ""}, "dev": path},
+        f"{path}: too few texts to split off data.dev_share = 0.001 of them; "
+        "name a file as data.dev": {"dev_share": 0.001},
+        f"{path}: too few texts to split off data.test_share = 0.001 of them; "
+        "name a file as data.test": {"dev": path, "test_share": 0.001},
+    }
+    for message, settings in cases.items():
+        with pytest.raises(DataError) as error:
+            read_all_parts(ClassifyData(train=path, **settings))
+        assert str(error.value) == message
+
+
+def test_who_names_no_data_is_told_what_data_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as error:
+        read_all_parts(ClassifyData())
+    assert str(error.value) == (
+        "there is no train.tsv here. Say where labelled texts are: columns separated by tabs, "
+        "whose names 'text' and 'label' stand in the first line, or another data.format:\n"
+        "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
+    )
