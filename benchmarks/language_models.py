@@ -1,0 +1,202 @@
+"""Language models of words and of letters: our layers, torch.nn.LSTM, and n-grams.
+
+    python -m benchmarks.language_models FOLDER                  # about an hour and a half
+    python -m benchmarks.language_models FOLDER --rows words --models 5-gram,ours
+
+FOLDER holds the data sets as `lm_ptb` (the Penn Treebank as Mikolov prepared it) and
+`lm_tinyshakespeare`, of which the last tenth is the test. The recipes are `language_model` and
+`language_model_characters`. torch's layers start from the same weights; between layers they drop
+other numbers at each step, where ours keep a mask for a window. The n-gram model is interpolated
+modified Kneser-Ney; it reads line by line.
+
+Published for the Penn Treebank: 141.2 for n-grams of order 5 (Mikolov 2012), 114.5 for an LSTM of
+2 layers of 200 without dropout (Zaremba et al. 2014).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from torch import nn
+
+from benchmarks.pronounce import TorchLayer
+from cellwise.bench.machine import this_machine
+from cellwise.bench.tables import markdown_table
+from cellwise.data.text_stream import TextStream
+from cellwise.errors import ConfigError, DataError
+from cellwise.layers import Recurrent
+from cellwise.tasks import TASKS, LanguageModelling
+from cellwise.tasks.language_model_network import LanguageModel
+from cellwise.tasks.ngrams import NGrams
+from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.metrics import read_metrics
+from cellwise.training.progress import Reporter, make_reporter
+from cellwise.training.run import load_run, train
+from cellwise.training.sources import recipe_text
+
+ORDER = 5
+NGRAM = f"{ORDER}-gram"
+WITH_TORCH = "language_model_with_torch"
+LAYERS = {"ours": LanguageModelling.name, "torch.nn": WITH_TORCH}
+MODELS = (NGRAM, *LAYERS)
+HEAD = ("data", "model", "nats", "perplexity", "bits / character", "wanted", "s", "symbols / s")
+
+
+class LanguageModellingWithTorch(LanguageModelling):
+    """The task with torch's module in its model."""
+
+    name = WITH_TORCH
+
+    def build(self) -> LanguageModel:
+        """A fresh model, its recurrent layers replaced."""
+        model: nn.Module = super().build()
+        assert isinstance(model, LanguageModel)
+        assert isinstance(model.layers, Recurrent)
+        setattr(model, "layers", TorchLayer(model.layers))  # noqa: B010 - of another type
+        return model
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A row of the table: its recipe, its parts below the folder, and what it is to reach."""
+
+    recipe: str
+    parts: Mapping[str, str]
+    wanted: str
+
+
+ROWS: Mapping[str, DataSet] = {
+    "words": DataSet(
+        "language_model",
+        {
+            "train": "lm_ptb/ptb.train.txt.gz",
+            "dev": "lm_ptb/ptb.valid.txt.gz",
+            "test": "lm_ptb/ptb.test.txt.gz",
+        },
+        "perplexity 115",
+    ),
+    "characters": DataSet(
+        "language_model_characters", {"train": "lm_tinyshakespeare/input.txt.gz"}, "1.50 nats"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training took and gave; the metrics are those of the test part, read in order."""
+
+    seconds: float
+    symbols_per_second: float
+    metrics: Mapping[str, float]
+
+
+def configured(row: DataSet, task: str, folder: Path, overrides: Sequence[str]) -> RunConfig:
+    """The row's recipe, for a task of that name, with the files that are in the folder.
+
+    Raises:
+        DataError: one is missing.
+    """
+    places = {part: (folder / name).resolve() for part, name in row.parts.items()}
+    for place in places.values():
+        if not place.is_file():
+            raise DataError(f"there is no {place}")
+    settings = [f"data.{part}={place}" for part, place in places.items()]
+    text = recipe_text(row.recipe).replace('task = "language_model"', f'task = "{task}"', 1)
+    source = f"recipe {row.recipe}"
+    return parse_config(text, Path.cwd(), source=source, overrides=[*settings, *overrides])
+
+
+def trained(config: RunConfig, folder: Path, reporter: Reporter) -> Result:
+    """Train into a folder, and judge on the whole test part; the judging is not timed."""
+    outcome = train(config, folder, reporter=reporter)
+    speeds = [line["units_per_second"] for line in read_metrics(folder) if line["part"] == "train"]
+    pace = sum(speeds) / len(speeds) if speeds else 0.0
+    return Result(outcome.seconds, pace, load_run(folder).evaluate(lanes=1))
+
+
+def counted(config: RunConfig) -> Result:
+    """What an n-gram model of the same symbols makes of the test part."""
+    task = config.make_task()
+    assert isinstance(task, LanguageModelling)
+    start = time.perf_counter()
+    train_part, test = task.read("train"), task.read("test")
+    assert isinstance(train_part, TextStream)
+    assert isinstance(test, TextStream)
+    task.fit(train_part)
+    model = NGrams.fit(map(task.numbers, train_part.text), n_symbols=len(task.words), order=ORDER)
+    seconds = time.perf_counter() - start
+    nats = -model.log_probabilities(map(task.numbers, test.text))
+    metrics = {
+        "loss": float(nats.mean()),
+        "perplexity": math.exp(float(nats.mean())),
+        "bits_per_character": float(nats.sum()) / math.log(2) / sum(len(t) + 1 for t in test.text),
+    }
+    return Result(seconds, train_part.n_symbols / seconds, metrics)
+
+
+def table_row(name: str, model: str, result: Result) -> tuple[str, ...]:
+    """A row of the table."""
+    return (
+        name,
+        model,
+        f"{result.metrics['loss']:.3f}",
+        f"{result.metrics['perplexity']:.1f}",
+        f"{result.metrics['bits_per_character']:.3f}",
+        ROWS[name].wanted,
+        f"{result.seconds:.0f}",
+        f"{result.symbols_per_second:,.0f}",
+    )
+
+
+def chosen(text: str, known: Sequence[str]) -> list[str]:
+    """The names in a text that separates them by commas.
+
+    Raises:
+        ConfigError: one is unknown.
+    """
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"there is no '{name}'; there are {', '.join(known)}")
+    return names
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Holds the data sets.")],
+    rows: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(ROWS),
+    models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(MODELS),
+    threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting, as in cellwise train.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
+) -> None:
+    """Train each model on each text, and print what they make of the test parts."""
+    TASKS.setdefault(WITH_TORCH, LanguageModellingWithTorch)
+    wanted = chosen(models, MODELS)
+    found = []
+    with TemporaryDirectory() as scratch:
+        for name in chosen(rows, list(ROWS)):
+            for model in wanted:
+                overrides = [f"training.threads={threads}", *(set_ or ())]
+                config = configured(
+                    ROWS[name], LAYERS.get(model, "language_model"), folder, overrides
+                )
+                place = (out or Path(scratch)) / f"{name}-{model}"
+                result = (
+                    counted(config) if model == NGRAM else trained(config, place, make_reporter())
+                )
+                found.append(table_row(name, model, result))
+                typer.echo(found[-1], err=True)
+    typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, found)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

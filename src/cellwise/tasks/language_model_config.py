@@ -1,0 +1,149 @@
+"""The configuration sections of `language_model`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellwise.data.symbols import Unit
+from cellwise.tasks.base import Section
+
+SoftmaxKind = Literal["full", "adaptive", "sampled"]
+
+
+class LanguageModelData(Section):
+    """Where the texts come from, and what a symbol of a text is."""
+
+    train: str = Field(
+        "train.txt",
+        description="training text, UTF-8, gzip if the name ends in .gz; also a "
+        "pattern such as data/*.txt",
+    )
+    dev: str = Field(
+        "", description="text that chooses the best checkpoint; empty: from the end of train"
+    )
+    test: str = Field("", description="text for the final test; empty: the end of train, if any")
+    dev_share: float = Field(
+        0.05, gt=0, lt=1, description="share of train's characters that is dev when dev is empty"
+    )
+    test_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of train's characters that is test when test is empty: its last part",
+    )
+    unit: Unit = Field(
+        "words",
+        description="what a symbol is: 'words' (between blanks), 'characters', 'tokens' (words and "
+        "marks of raw text), 'subwords' (learnt from the training text)",
+    )
+    lowercase: bool = Field(False, description="read the text in lower case")
+    line_ends: bool = Field(
+        True, description="the end of a line is a symbol, too; false: lines run on into each other"
+    )
+    min_count: int = Field(
+        1, ge=1, description="symbols that the training text holds less often are unknown ones"
+    )
+    max_symbols: int = Field(
+        0, ge=0, description="only so many of the most frequent symbols are known; 0: all"
+    )
+    n_subwords: int = Field(8000, ge=1, description="subwords to learn, at most")
+    vectors: str = Field(
+        "", description="a text file of word vectors (word2vec, GloVe); empty: learn all from texts"
+    )
+    in_memory: bool = Field(
+        True,
+        description="false: the text's numbers, 4 bytes a symbol, lie in a file of the system's "
+        "temporary folder (environment variable TMPDIR) and are mapped into memory",
+    )
+
+
+class LanguageModelModel(Section):
+    """Vectors of symbols, recurrent layers, and a distribution over the next symbol."""
+
+    cell: str = Field(
+        "lstm",
+        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
+    )
+    embedding_size: int = Field(
+        0, ge=0, description="numbers per symbol; 0: as in the file of vectors, else as hidden_size"
+    )
+    hidden_size: int = Field(200, ge=1, description="hidden size of every layer")
+    num_layers: int = Field(2, ge=1, description="recurrent layers")
+    window: int = Field(
+        35,
+        ge=1,
+        description="symbols that gradients flow back through; states go on beyond (truncated "
+        "back-propagation through time)",
+    )
+    restart_rate: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="in training the share of batches that begin without memory of the one before, "
+        "so that the model also learns how texts begin",
+    )
+    dropout: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="dropout on what each layer and the softmax reads, the same mask at every step",
+    )
+    embedding_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the symbols whose vectors are zero for a batch"
+    )
+    word_dropout: float = Field(
+        0.0,
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="in training a symbol seen n times is read as unknown with probability "
+        "a / (a + n), where a is this number, so that the model learns what to do with them",
+    )
+    zoneout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="in training a unit of a state keeps its value of the step before with this "
+        "probability",
+    )
+    weight_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of the recurrent weights that is zero for a batch"
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of each right symbol's probability that is spread over all symbols in "
+        "training (with softmax 'full')",
+    )
+    tie_weights: bool = Field(
+        False, description="the softmax reads off with the symbols' own vectors (not 'adaptive')"
+    )
+    tune_vectors: bool = Field(
+        True, description="go on learning vectors from a file; false: keep all vectors fixed"
+    )
+    softmax: SoftmaxKind = Field(
+        "full",
+        description="'full'; for large vocabularies 'adaptive' (rare symbols in clusters), or "
+        "'sampled' (trained against a few symbols drawn for each batch, full in evaluation)",
+    )
+    n_samples: int = Field(1000, ge=1, description="symbols drawn for a batch, with 'sampled'")
+    cutoffs: list[int] = Field(
+        [2000, 20000],
+        description="symbols at which clusters start, the frequent first, with 'adaptive'; those "
+        "beyond the vocabulary are left out",
+    )
+
+
+class LanguageModelDecoding(Section):
+    """How texts are scored; how new ones are drawn is said to `cellwise generate`."""
+
+    lanes: int = Field(
+        1,
+        ge=1,
+        description="a text is evaluated in so many pieces side by side; each but the first one "
+        "begins without memory, so 1 is exact, and more are faster",
+    )
+    batch_size: int = Field(64, ge=1, description="lines of a list that are scored together")
