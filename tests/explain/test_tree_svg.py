@@ -1,3 +1,4 @@
+import dataclasses
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -32,6 +33,12 @@ def test_it_is_xml_with_a_shape_and_a_title_for_each_node():
     assert shape.get("fill") == POSITIVE[0]
     assert len(root.findall(f"{NAME}path")) == 6
     assert root.findtext(f"{NAME}title") == "It 's so R&D<3"
+
+
+def test_where_no_probabilities_are_known_none_is_told():
+    tree = dataclasses.replace(labelled("(S (NP (_ it)) (_ 's))"), probabilities=())
+    groups = ElementTree.fromstring(tree_svg(tree)).findall(f"{NAME}g")
+    assert [g.findtext(f"{NAME}title") for g in groups] == ["it 's: S", "it: NP", "it", "'s"]
 
 
 def test_words_stand_side_by_side_and_phrases_above_their_middle():

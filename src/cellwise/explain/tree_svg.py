@@ -124,10 +124,15 @@ def _nodes(labelled: LabelledTree, at: Layout) -> list[str]:
         label, shade = tree.labels[node], colour(tree.labels[node], labelled.scale)
         phrase = " ".join(words[first : last + 1][:MOST_TOLD])
         phrase += " …" * (last - first >= MOST_TOLD)
-        told = f"{phrase}: {label}, {labelled.probabilities[node]:.0%}" if label else phrase
+        told = f"{phrase}: {label}{_sure(labelled, node)}" if label else phrase
         shape = _shape(label, at.x[node], at.y[node], shade)
         found.append(f"<g><title>{_text(told)}</title>{shape}{_word(labelled, at, node)}</g>")
     return found
+
+
+def _sure(labelled: LabelledTree, node: int) -> str:
+    """The probability of a node's class, where probabilities are known."""
+    return f", {labelled.probabilities[node]:.0%}" if labelled.probabilities else ""
 
 
 def _shape(label: str, x: float, y: float, shade: str) -> str:
