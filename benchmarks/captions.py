@@ -1,0 +1,236 @@
+"""The recipe `describe` on a folder of photos, beside captions that need no network.
+
+    python -m benchmarks.captions FOLDER                   # 800 photos of Flickr8k, three seeds
+    python -m benchmarks.captions FOLDER --set training.epochs=1 --seeds 1 --no-peer
+
+FOLDER holds images.zip, captions.txt, features_256.npy and features_256.names.txt. The recipe's
+small convolutional network is trained along; besides, the same decoder is trained on the features
+of the file. Each model also captions every test photo while it looks at another one: what it loses
+by that is what it knows from looking. Dev chooses epochs and numbers of neighbours.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+
+from benchmarks.captions_baselines import (
+    Vectors,
+    agreed,
+    best_for_all,
+    centred,
+    most_frequent,
+    nearest,
+    scores,
+)
+from benchmarks.pronounce import TorchLayer
+from cellwise.bench.machine import this_machine
+from cellwise.bench.tables import markdown_table
+from cellwise.data.captions import Captioned
+from cellwise.data.image_features import read_features
+from cellwise.data.images import Images
+from cellwise.layers import Recurrent
+from cellwise.tasks import TASKS, Describe
+from cellwise.tasks.base import Part
+from cellwise.tasks.describe_network import Describer
+from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.progress import Reporter, make_reporter
+from cellwise.training.run import Run, load_run, train
+from cellwise.training.sources import PARTS, recipe_text
+
+WITH_TORCH = "describe_with_torch"
+HEAD = ("captions from", "BLEU", "BLEU-1", "distinct", "nats / symbol", "BLEU, other photo", "min")
+METRICS = {"bleu": 1, "bleu_1": 1, "distinct_captions": 0, "loss": 2}
+"""The metrics of the table's first columns, and their digits."""
+
+THUMBNAIL = 16
+
+Parts = Mapping[Part, Sequence[Captioned]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many seeds each model is trained with, and whether with torch.nn's layer, too."""
+
+    seeds: int
+    peer: bool
+
+
+class DescribeWithTorch(Describe):
+    """The task with torch's module as its decoder."""
+
+    name = WITH_TORCH
+
+    def build(self) -> Describer:
+        """A fresh model, its recurrent layers replaced."""
+        model = super().build()
+        layer: torch.nn.Module = model.decoder
+        assert isinstance(layer, Recurrent)
+        setattr(model, "decoder", TorchLayer(layer))  # noqa: B010 - of another type, on purpose
+        return model
+
+
+@dataclass(frozen=True)
+class Result:
+    """What captions are worth, once for each seed.
+
+    Attributes:
+        metrics: those of the test part.
+        other_bleu: BLEU of captions of other photos.
+        minutes: of training.
+    """
+
+    metrics: tuple[Mapping[str, float], ...]
+    other_bleu: tuple[float, ...] = ()
+    minutes: tuple[float, ...] = ()
+
+
+def configured(folder: Path, overrides: Sequence[str], *, task: str = "describe") -> RunConfig:
+    """The recipe for the files of a folder."""
+    text = recipe_text("describe").replace('task = "describe"', f'task = "{task}"', 1)
+    files = [
+        f"data.images={folder / 'images.zip'}",
+        f"data.train={folder / 'captions.txt'}",
+        f"data.features={folder / 'features_256.npy'}",
+    ]
+    return parse_config(text, Path.cwd(), source="recipe", overrides=[*files, *overrides])
+
+
+def exchanged(part: Sequence[Captioned]) -> list[Captioned]:
+    """The captions of a part, each image's beside the next image."""
+    images = [item.image for item in part]
+    return [
+        Captioned(other, item.captions)
+        for item, other in zip(part, [*images[1:], *images[:1]], strict=True)
+    ]
+
+
+def trained(
+    folder: Path, overrides: Sequence[str], out: Path, *, seeds: int, reporter: Reporter
+) -> Result:
+    """Train with each seed, and judge on the test part; the judging is not timed."""
+    task = WITH_TORCH if out.name == "torch" else "describe"
+    metrics, other, minutes = [], [], []
+    for seed in range(1, seeds + 1):
+        config = configured(folder, [*overrides, f"training.seed={seed}"], task=task)
+        start = time.perf_counter()
+        train(config, out / str(seed), reporter=reporter)
+        minutes.append((time.perf_counter() - start) / 60)
+        run = load_run(out / str(seed))
+        test = run.examples(part="test")
+        metrics.append(run.evaluate_examples(test))
+        other.append(run.evaluate_examples(exchanged(test))["bleu"])
+    return Result(tuple(metrics), tuple(other), tuple(minutes))
+
+
+def thumbnails(parts: Parts, images: Path) -> Vectors:
+    """The pixels of very small images as vectors."""
+    found = Images(images, THUMBNAIL)
+    return {
+        item.image: found.read(item.image, THUMBNAIL).astype(np.float32).flatten()
+        for part in parts.values()
+        for item in part
+    }
+
+
+def means(run: Run, parts: Parts) -> Vectors:
+    """The mean regions of a trained model as vectors."""
+    names = [item.image for part in parts.values() for item in part]
+    with torch.no_grad():
+        vectors = list(run.task.encode(run.model, names))
+    return {name: vector.numpy() for name, vector in zip(names, vectors, strict=True)}
+
+
+def baselines(parts: Parts, vectors: Mapping[str, Vectors]) -> dict[str, Result]:
+    """What is said without a network, by what images are compared by."""
+    known, dev, test = parts["train"], parts["dev"], parts["test"]
+    found = {
+        "the most frequent caption": most_frequent(known),
+        "the one caption that is best on dev": best_for_all(known, dev),
+    }
+    for name, of_image in vectors.items():
+        near = centred(of_image, known)
+        found[f"the nearest photo by {name}"] = nearest(known, near)
+        found[f"photos nearby that agree, by {name}"] = agreed(known, dev, near)
+    return {name: Result((scores(caption, test),)) for name, caption in found.items()}
+
+
+def measure(
+    folder: Path, overrides: Sequence[str], out: Path, *, plan: Plan, reporter: Reporter
+) -> dict[str, Result]:
+    """All rows of the table; the runs go into folders below `out`."""
+    given = [*overrides, "model.encoder=features", "model.attention=none"]
+    models = {"network trained along": ("cnn", overrides), "features of the file": ("file", given)}
+    if plan.peer:
+        TASKS.setdefault(WITH_TORCH, DescribeWithTorch)
+        models["network trained along, torch.nn writes"] = ("torch", overrides)
+    learnt = {
+        f"describe, {name}": trained(
+            folder, settings, out / where, seeds=plan.seeds, reporter=reporter
+        )
+        for name, (where, settings) in models.items()
+    }
+    run = load_run(out / "cnn" / "1")
+    parts: dict[Part, Sequence[Captioned]] = {part: run.task.read(part) for part in PARTS}
+    features = read_features(folder / "features_256.npy", folder / "features_256.names.txt")
+    vectors: dict[str, Vectors] = {
+        "pixels": thumbnails(parts, folder / "images.zip"),
+        "the network trained along": means(run, parts),
+        "features of the file": {name: features[name][0].numpy() for name in features.names},
+    }
+    return baselines(parts, vectors) | learnt
+
+
+def rows(found: Mapping[str, Result]) -> list[tuple[str, ...]]:
+    """The rows of the table; means and standard deviations over seeds."""
+    return [
+        (
+            name,
+            *(
+                _told([one.get(metric) for one in result.metrics], digits)
+                for metric, digits in METRICS.items()
+            ),
+            _told(result.other_bleu, 1),
+            _told(result.minutes, 1),
+        )
+        for name, result in found.items()
+    ]
+
+
+def _told(numbers: Sequence[float | None], digits: int) -> str:
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return ""
+    mean = f"{statistics.mean(known):.{digits}f}"
+    return mean if len(known) == 1 else f"{mean} ± {statistics.stdev(known):.{digits}f}"
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="images.zip, captions.txt, features_256.npy.")],
+    peer: Annotated[bool, typer.Option(help="Train with torch.nn's layer, too.")] = True,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 3,
+    threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting, as in cellwise train.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
+) -> None:
+    """Train the recipe, and print what captions are worth."""
+    overrides = [f"training.threads={threads}", *(set_ or ())]
+    with TemporaryDirectory() as scratch:
+        place, plan = out or Path(scratch), Plan(seeds, peer)
+        found = measure(folder, overrides, place, plan=plan, reporter=make_reporter())
+    typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows(found))}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
