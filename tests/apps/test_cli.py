@@ -11,12 +11,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cellwise.apps import predict
 from cellwise.apps.cli import app
+from cellwise.apps.inputs import input_lines
 from cellwise.errors import ConfigError
+from cellwise.training.sources import recipe_names
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["train", "evaluate", "predict", "init", "recipes", "cells", "bench", "version"]
+COMMANDS = [
+    "train",
+    "tune",
+    "evaluate",
+    "predict",
+    "encode",
+    "init",
+    "recipes",
+    "cells",
+    "bench",
+    "version",
+]
 
 
 def invoke(*arguments, status=0, stdin=None):
@@ -141,7 +153,7 @@ MISTAKES = [
     (
         ["train", LONG],
         f"cellwise: no configuration file and no recipe is called '{LONG}'. "
-        "Recipes: compose, pronounce, pronounce_demo, tag.",
+        f"Recipes: {', '.join(recipe_names())}.",
     ),
     (
         ["cells", LONG],
@@ -279,7 +291,7 @@ def test_what_the_terminal_cannot_show_is_a_question_mark():
 
 
 def test_a_closed_standard_input_is_said(trained, monkeypatch):
-    monkeypatch.setattr("cellwise.apps.predict.sys.stdin", None)
+    monkeypatch.setattr("cellwise.apps.inputs.sys.stdin", None)
     with pytest.raises(ConfigError) as caught:
-        predict._lines(["-"])
+        input_lines(["-"])
     assert str(caught.value) == "standard input is closed; give a TEXT to answer"

@@ -3,10 +3,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cellwise import brackets
 from cellwise.training import run
 from cellwise.training.config import load_config
 from tests.apps.test_cli import invoke
-from tests.tasks import treebank
+from tests.tasks import phrases, treebank
 
 TREE = "(2 (2 not) (2 (2 grim) (2 play)))"
 
@@ -64,6 +65,26 @@ def test_trees_are_drawn_into_files(composed, tmp_path):
     assert found == ["tree-2.svg", "tree.svg", "trees/1.svg", "trees/2.svg"]
     for name in found:
         assert ElementTree.parse(tmp_path / name).getroot().tag.endswith("svg")
+
+
+def test_trees_that_a_parser_found_are_drawn_too(tmp_path):
+    path = phrases.write(tmp_path / "trees.mrg")
+    sizes = ("hidden_size", "embedding_size", "character_embedding_size", "character_hidden_size")
+    settings = [
+        *(f"model.{size}=16" for size in sizes),
+        *(f"data.{part}={path}" for part in ("train", "dev")),
+        "model.encoder_layers=1",
+        "training.epochs=1",
+        "training.tensorboard=false",
+        "training.device=cpu",
+    ]
+    run.train(load_config("parse", settings), tmp_path / "run")
+    result = invoke("predict", tmp_path / "run", "it barked (up)", "--svg", tmp_path / "tree.svg")
+    (tree,) = brackets.parse([result.stdout])
+    assert tree.sentence() == ("it", "barked", "-LRB-", "up", "-RRB-")
+    assert result.stderr == ""
+    title = ElementTree.parse(tmp_path / "tree.svg").findtext("{http://www.w3.org/2000/svg}title")
+    assert title == "it barked -LRB- up -RRB-"
 
 
 def test_other_tasks_have_no_trees_to_draw(trained, tmp_path):

@@ -81,6 +81,16 @@ def test_the_hypotheses_of_a_beam_share_a_memory(kind):
         torch.testing.assert_close(together[:, k::4], alone, **EXACT)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_also_tells_the_weights(kind):
+    attention, values, queries, lengths = made(kind)
+    memory = attention.remember(values, lengths)
+    contexts, weights = attention.read(queries, memory)
+    torch.testing.assert_close(contexts, attention(queries, memory), **EXACT)
+    expected = attention.weights(queries.transpose(0, 1), memory).transpose(0, 1)
+    torch.testing.assert_close(weights, expected, **EXACT)
+
+
 def test_a_memory_of_some_rows_answers_as_the_whole():
     attention, values, queries, lengths = made("multiplicative")
     memory, rows = attention.remember(values, lengths), torch.tensor([2, 0])

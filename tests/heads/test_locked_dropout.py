@@ -23,3 +23,11 @@ def test_evaluation_changes_nothing():
     x = torch.randn(4, 2, 3)
     assert LockedDropout(0.5).eval()(x) is x
     assert LockedDropout(0.0)(x) is x
+
+
+def test_a_mask_serves_for_steps_one_by_one():
+    dropout, x = LockedDropout(0.5), torch.randn(4, 2, 30)
+    mask = dropout.mask(x)
+    assert mask.shape == (1, 2, 30)
+    assert set(mask.flatten().tolist()) == {0.0, 2.0}
+    assert (dropout.eval().mask(x) == 1).all()

@@ -1,10 +1,12 @@
 import itertools
+import math
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import torch
 
-from cellwise.heads.search import Rules, beam, greedy, search
+from cellwise.heads.search import Rules, beam, greedy, search, search_several
 from tests.tolerances import TOLERANCE
 
 START, END, N_SYMBOLS = 0, 1, 5
@@ -83,6 +85,46 @@ def test_a_wide_beam_finds_the_best_of_all_sequences(penalty):
     found = beam(table_step(table), start_state([0, 1, 2]), limits, rules)
     for row, limit in enumerate(limits.tolist()):
         assert found[row].symbols == exhaustive(table, row, limit, penalty)
+
+
+def test_length_penalties_are_those_of_their_formulas():
+    scores, lengths = torch.tensor([-7.0, -7.0], dtype=torch.float64), torch.tensor([13, 1])
+    plain = Rules(START, END, 4, 0.8, "length").normalised(scores, lengths)
+    gnmt = Rules(START, END, 4, 0.8, "gnmt").normalised(scores, lengths)
+    torch.testing.assert_close(
+        plain, torch.tensor([-7 / 13**0.8, -7.0], dtype=torch.float64), **EXACT
+    )
+    torch.testing.assert_close(
+        gnmt, torch.tensor([-7 / 3**0.8, -7.0], dtype=torch.float64), **EXACT
+    )
+
+
+def test_the_best_few_are_the_best_of_all_sequences_in_order():
+    def rank(row, symbols):
+        return -score_of(table, row, symbols) / (len(symbols) + 1) ** 0.7
+
+    table, limits = random_table(), torch.tensor([2, 1, 3])
+    rules = Rules(START, END, beam_size=100, length_penalty=0.7)
+    step, state = table_step(table), start_state([0, 1, 2])
+    found = search_several(step, state, limits, rules, n_best=6)
+    for row, limit in enumerate(limits.tolist()):
+        sequences = [
+            list(s) for n in range(limit + 1) for s in itertools.product([2, 3, 4], repeat=n)
+        ]
+        sequences.sort(key=partial(rank, row))
+        assert [one.symbols for one in found[row]] == sequences[:6]
+        assert all(
+            one.log_probability == pytest.approx(score_of(table, row, one.symbols))
+            for one in found[row]
+        )
+
+
+def test_no_more_are_found_than_are_possible():
+    table = torch.full((1, 1, *[N_SYMBOLS] * 3), -torch.inf, dtype=torch.float64)
+    table[..., 3] = table[..., END] = math.log(0.5)
+    rules = Rules(START, END, beam_size=9)
+    found = search_several(table_step(table), start_state([0]), torch.tensor([2]), rules, n_best=9)
+    assert sorted(one.symbols for one in found[0]) == [[], [3], [3, 3]]
 
 
 @pytest.mark.parametrize("size", [1, 4])

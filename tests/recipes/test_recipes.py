@@ -1,17 +1,31 @@
 import pytest
 
+from cellwise.tasks import TASKS
 from cellwise.training.config import load_config
 from cellwise.training.sources import recipe_names
 
 
 def test_the_recipes_are_there():
-    assert recipe_names() == ["compose", "pronounce", "pronounce_demo", "tag"]
+    assert recipe_names() == [
+        "classify",
+        "compose",
+        "converse",
+        "describe",
+        "language_model",
+        "language_model_characters",
+        "parse",
+        "pronounce",
+        "pronounce_demo",
+        "tag",
+        "tag_ner",
+        "translate",
+    ]
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_is_a_configuration(name):
     config = load_config(name)
-    assert config.task in ("compose", "transduce", "tag")
+    assert config.task in TASKS
     assert config.training.seed == 1
 
 

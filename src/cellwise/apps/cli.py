@@ -10,7 +10,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cellwise.apps import bench, cache, evaluate, predict, starting, train, zoo
+from cellwise.apps import (
+    bench,
+    cache,
+    chat,
+    encode,
+    evaluate,
+    generate,
+    predict,
+    starting,
+    train,
+    tune,
+    zoo,
+)
 from cellwise.errors import CellwiseError
 from cellwise.training.stops import StoppedError
 
@@ -61,8 +73,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("chat")(chat.chat)
+app.command("generate")(generate.generate)
+app.command("encode")(encode.encode)
 app.command("init")(starting.init)
 app.command("recipes")(starting.recipes)
 app.command("cells")(zoo.cells)

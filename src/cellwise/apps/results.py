@@ -19,7 +19,16 @@ DecodingOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="DEVICE", help='"cpu", "cuda", "auto" (an accelerator if any).')
 ]
+EnsembleOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ensemble", metavar="RUN", help="A run that answers together with RUN; repeatable."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+SHARES = ("_rate", "_f1", "_match", "_precision", "_recall")
+"""How the names of metrics end that are shown as percentages, as accuracies are."""
 
 
 def metric_table(metrics: Mapping[str, float]) -> str:
@@ -35,7 +44,7 @@ def metric_table(metrics: Mapping[str, float]) -> str:
 
 
 def _shown(name: str, value: float) -> str:
-    if name.endswith("_rate") or name.startswith("accuracy"):
+    if name.endswith(SHARES) or name.startswith("accuracy"):
         return f"{100 * value:5.2f} %"
     return f"{value:5.2f}"
 

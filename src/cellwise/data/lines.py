@@ -12,19 +12,23 @@ from typing import BinaryIO, cast
 from cellwise.errors import DataError
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 text file, numbered from 1, without their ends.
+def read_lines(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """The lines of a text file, numbered from 1, without their ends.
 
     A file whose name ends in `.gz` is read through gzip.
 
+    Args:
+        path: the file.
+        encoding: one in which the end of a line is the single byte that it is in ASCII.
+
     Raises:
-        DataError: the file is missing, unreadable, empty, no gzip, or not UTF-8.
+        DataError: the file is missing, unreadable, empty, no gzip, or not in the encoding.
     """
     number = 0
     try:
         with _open(path) as stream:
             for number, raw in enumerate(stream, start=1):
-                yield number, _decode(raw, path, number)
+                yield number, _decode(raw, path, number, encoding)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -50,12 +54,28 @@ def _open(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
-def _decode(raw: bytes, path: Path, number: int) -> str:
+def _decode(raw: bytes, path: Path, number: int, encoding: str) -> str:
+    return decoded(raw, str(path), encoding=encoding, first_line=number).rstrip("\r\n")
+
+
+def decoded(raw: bytes, name: str, *, encoding: str = "utf-8", first_line: int = 1) -> str:
+    """The text of bytes; a mark of UTF-8 at the start of a file is left out.
+
+    Args:
+        raw: a file, or a part of it that begins with a line.
+        name: the file's name, for messages.
+        encoding: as of `read_lines`.
+        first_line: the number of the first line of `raw`.
+
+    Raises:
+        DataError: the bytes are not in the encoding.
+    """
+    marked = first_line == 1 and encoding.lower() in ("utf-8", "utf8")
     try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        return raw.decode("utf-8-sig" if marked else encoding)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}, line {number}: byte {error.start + 1} of the line "
-            f"(0x{raw[error.start]:02x}) is not UTF-8; convert the file to UTF-8 first"
-        ) from error
-    return line.rstrip("\r\n")
+        line = first_line + raw.count(b"\n", 0, error.start)
+        position = error.start - raw.rfind(b"\n", 0, error.start)
+        found = f"{name}, line {line}: byte {position} of the line (0x{raw[error.start]:02x})"
+        wanted = encoding.upper()
+        raise DataError(f"{found} is not {wanted}; convert the file to {wanted} first") from error

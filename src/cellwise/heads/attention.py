@@ -65,12 +65,20 @@ class Attention(nn.Module):
 
         There may be B·K queries a step, of which K, the hypotheses of a beam, share a memory.
         """
+        return self.read(queries, memory)[0]
+
+    def read(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The contexts of queries, as `forward` gives them, and the weights, `[T, B, S]`."""
         n_steps, n_queries, size = queries.shape
         n_rows = len(memory.values)
         shape = n_steps, n_rows, n_queries // max(1, n_rows)
         apart = queries.reshape(*shape, size).transpose(0, 1).flatten(1, 2)
-        contexts = (self.weights(apart, memory) @ memory.values).unflatten(1, shape[::2])
-        return cast(Tensor, contexts.transpose(0, 1).flatten(1, 2))
+        weights = self.weights(apart, memory)
+        contexts, shares = (
+            part.unflatten(1, shape[::2]).transpose(0, 1).flatten(1, 2)
+            for part in (weights @ memory.values, weights)
+        )
+        return contexts, shares
 
     def weights(self, queries: Tensor, memory: Memory) -> Tensor:
         """How much queries `[B, T, Q]` read of each place: `[B, T, S]`, every row sums to 1."""
@@ -99,5 +107,5 @@ class _Products(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_scores: Tensor) -> tuple[Tensor, Tensor]:
-        queries, keys = ctx.saved_tensors
+        queries, keys = (kept.to(d_scores.dtype) for kept in ctx.saved_tensors)  # under autocast
         return d_scores @ keys, d_scores.transpose(1, 2) @ queries

@@ -23,7 +23,12 @@ class LockedDropout(nn.Module):
         """x: `[T, B, F]`, the same shape out; unchanged in eval mode."""
         if not self.training or self.probability == 0:
             return x
+        return x * self.mask(x)
+
+    def mask(self, x: Tensor) -> Tensor:
+        """A mask for steps of a sequence like x, `[T, B, F]`: `[1, B, F]`; ones in eval mode."""
+        if not self.training or self.probability == 0:
+            return torch.ones_like(x[:1])
         keep = 1 - self.probability
         # Comparing uniform numbers takes a third of the time that torch's bernoulli_ does.
-        mask = torch.rand(x[:1].shape, device=x.device).lt_(keep).div_(keep)
-        return x * mask.to(x.dtype)
+        return torch.rand(x[:1].shape, device=x.device).lt_(keep).div_(keep).to(x.dtype)

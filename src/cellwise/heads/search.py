@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+Normalisation = Literal["length", "gnmt"]
 
 State = tuple[Tensor, ...]
 """What a decoder carries from step to step; each `[layers, rows, ·]`."""
@@ -32,16 +34,26 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """What a search starts with, ends with, and how it compares hypotheses of different lengths."""
+    """What a search starts with, ends with, and how it compares hypotheses of different lengths.
+
+    Source: of the normalisation "gnmt" Wu et al. 2016 (arXiv:1609.08144), equation 14.
+    """
 
     start: int
     end: int
     beam_size: int = 1
     length_penalty: float = 1.0
+    normalisation: Normalisation = "length"
 
     def normalised(self, scores: Tensor, lengths: Tensor) -> Tensor:
-        """Log probabilities by which hypotheses compare: score / length ** length_penalty."""
-        return scores / lengths.clamp(min=1).to(scores.dtype) ** self.length_penalty
+        """Log probabilities by which hypotheses compare.
+
+        They are score / length ** a, or score / ((5 + length) / 6) ** a, where a is the length
+        penalty, and an end counts as a symbol.
+        """
+        counts = lengths.clamp(min=1).to(scores.dtype)
+        longer = counts if self.normalisation == "length" else (5 + counts) / 6
+        return scores / longer**self.length_penalty
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,17 @@ def search(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found
         if rules.beam_size == 1:
             return greedy(step, state, limits, rules)
         return beam(step, state, limits, rules)
+
+
+def search_several(
+    step: Step, state: State, limits: Tensor, rules: Rules, *, n_best: int
+) -> list[list[Found]]:
+    """The best sequences for every row, the best first: as many as the beam holds, or `n_best`.
+
+    The arguments are those of `search`. There are fewer where no others are possible.
+    """
+    with torch.no_grad():
+        return _beams(step, state, limits, rules, n_best)
 
 
 def greedy(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found]:
@@ -113,25 +136,32 @@ class _Beam:
         """The same for some of the rows."""
         return _Beam(*(getattr(self, field.name)[kept] for field in fields(self)))
 
-    def best(self, rules: Rules) -> tuple[Tensor, Tensor]:
-        """The symbols `[N, t]` and scores `[N]` of each row's best hypothesis."""
-        winner = rules.normalised(self.scores, self.lengths).argmax(dim=1)
-        rows = torch.arange(len(winner), device=winner.device)
-        return self.symbols[rows, winner], self.scores[rows, winner]
+    def best(self, rules: Rules, count: int) -> tuple[Tensor, Tensor]:
+        """The symbols `[N, count, t]` and scores `[N, count]` of each row's best hypotheses."""
+        ranks = rules.normalised(self.scores, self.lengths)
+        winners = ranks.sort(dim=1, descending=True, stable=True).indices[:, :count]
+        rows = torch.arange(len(winners), device=winners.device)[:, None]
+        return self.symbols[rows, winners], self.scores[rows, winners]
 
 
 def beam(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found]:
     """The best of `beam_size` hypotheses kept at every step; finished ones stay and compete."""
+    return [found[0] for found in _beams(step, state, limits, rules, 1)]
+
+
+def _beams(
+    step: Step, state: State, limits: Tensor, rules: Rules, n_best: int
+) -> list[list[Found]]:
     width = rules.beam_size
     state = tuple(part.repeat_interleave(width, dim=1) for part in state)
     hypotheses = _first(limits, width, rules)
-    found: dict[int, Found] = {}
+    found: dict[int, list[Found]] = {}
     while len(hypotheses.rows):
         log_p, state = step(hypotheses.symbols[:, :, -1].flatten(), state)
         hypotheses, parents = _advance(hypotheses, log_p.unflatten(0, (-1, width)), rules)
         over = hypotheses.done.all(dim=1)
         if int(over.sum()) >= DROPPED_SHARE * len(over):
-            found |= _answers(hypotheses.of(over), rules)
+            found |= _answers(hypotheses.of(over), rules, n_best)
             kept = (~over).nonzero().flatten()
             hypotheses, step, parents = hypotheses.of(kept), step.of(kept), parents[kept]
         state = tuple(part.index_select(1, parents.flatten()) for part in state)
@@ -173,11 +203,20 @@ def _advance(old: _Beam, log_p: Tensor, rules: Rules) -> tuple[_Beam, Tensor]:
     return new, rows * width + parent
 
 
-def _answers(over: _Beam, rules: Rules) -> dict[int, Found]:
+def _answers(over: _Beam, rules: Rules, n_best: int) -> dict[int, list[Found]]:
     """What the search found for rows that are over, by their numbers."""
-    symbols, scores = over.best(rules)
-    found = _found(symbols[:, 1:], scores, rules.end)
-    return dict(zip(over.rows.tolist(), found, strict=True))
+    symbols, scores = over.best(rules, n_best)
+    found = _found(symbols[:, :, 1:].flatten(0, 1), scores.flatten(), rules.end)
+    width = scores.shape[1]
+    return {
+        row: _possible(found[i * width : (i + 1) * width])
+        for i, row in enumerate(over.rows.tolist())
+    }
+
+
+def _possible(found: list[Found]) -> list[Found]:
+    """The first, and of the others those that have a probability."""
+    return found[:1] + [one for one in found[1:] if math.isfinite(one.log_probability)]
 
 
 def _end_at_limit(log_p: Tensor, at_limit: Tensor, end: int) -> Tensor:

@@ -24,6 +24,16 @@ class Softmax(nn.Module):
         nn.init.xavier_uniform_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
+    @property
+    def weight(self) -> Tensor:
+        """The matrix, `[V, F]`."""
+        return self.linear.weight
+
+    @property
+    def bias(self) -> Tensor:
+        """What is added to every symbol's logit, `[V]`."""
+        return self.linear.bias
+
     def forward(self, features: Tensor) -> Tensor:
         """The logits: `[..., F]` to `[..., V]`."""
         return cast(Tensor, self.linear(features))

@@ -27,6 +27,7 @@ from cellwise.tasks.pairs import Pair, PairBatch
 from cellwise.tasks.parts import read_parts
 from cellwise.tasks.transduce import Network, Transduce
 from cellwise.tasks.transduce_scores import Cut
+from cellwise.tasks.translation_scores import corpus_bleu
 
 TURN = "¶"
 """The symbol that begins each turn of a context."""
@@ -136,8 +137,9 @@ class Converse(Transduce):
             for answer in self.predict(model, [pair.source for pair in judged])
         ]
         varied = {f"distinct_{n}": distinct(answers, n) for n in (1, 2)}
-        scores = self.scores(answers, judged)
-        return Report({**found, **varied, "bleu": scores.metrics["bleu"]}, scores.notes)
+        texts = [self.target_symbols.join(answer) for answer in answers]
+        bleu, signature = corpus_bleu(texts, [pair.targets for pair in judged])
+        return Report({**found, **varied, "bleu": bleu}, {"bleu_signature": signature})
 
     # Answering.
 

@@ -1,200 +1,187 @@
-"""`transduce`: one sequence in, another one out, such as spelling to pronunciation."""
+"""`transduce`: one sequence in, another one out, such as spelling to pronunciation.
+
+A task that is a transduction of its own derives from `Transduce` and replaces what is different:
+
+- `read_texts`: how a file becomes pairs of texts; `folded`: what is done to a source first;
+- `grouped`: whether a source that comes several times is judged once;
+- `cut_source`, `cut_target`: the symbols of a text;
+- `fit`, `collate`, `build`: more vocabularies, more tensors in a batch, more in the model;
+- `read_batch`: what the encoder is given;
+- `writer`: what the decoder may write, such as well-formed trees alone; `limits`: how much;
+- `answer`: what is said of what the search found; `scores`: the metrics.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import replace
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
-from cellwise.data.cmu import read_cmudict
-from cellwise.data.columns import TextPair, read_pairs
-from cellwise.data.vocabulary import END, PAD, START, Vocabulary
-from cellwise.errors import DataError
-from cellwise.heads.search import Found, Rules, search
-from cellwise.losses.cross_entropy import cross_entropy
-from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
-from cellwise.tasks.encoder_decoder import EncoderDecoder, Reading
-from cellwise.tasks.error_rates import bleu, sequence_error_rate, token_error_rate
-from cellwise.tasks.parts import read_parts
+from cellwise.data.batches import in_chunks, pad, plan_in_order
+from cellwise.data.vocabulary import END, PAD, START
+from cellwise.errors import ConfigError, DataError
+from cellwise.heads.search import Found, Rules, State, Step, search_several
+from cellwise.tasks.attentive_decoder import Reading
+from cellwise.tasks.base import Advance, Answer, Report, Section, device_of
+from cellwise.tasks.encoder_decoder import EncoderDecoder
+from cellwise.tasks.ensemble import Ensemble, Readings
+from cellwise.tasks.pair_task import PairTask
+from cellwise.tasks.pairs import Pair, PairBatch
+from cellwise.tasks.transduce_answers import Told, attention_record, without_source
 from cellwise.tasks.transduce_config import (
     TransduceData,
     TransduceDecoding,
     TransduceModel,
-    Unit,
+    check_transduce,
 )
+from cellwise.tasks.transduce_scores import Cut, goal_of, scores_of
 
-Symbols = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A source and the targets that are right for it: one in training, all in evaluation."""
-
-    source: Symbols
-    targets: tuple[Symbols, ...]
+Network = EncoderDecoder | Ensemble
+"""What answers: a trained model, or several of them together."""
 
 
-@dataclass(frozen=True)
-class PairBatch:
-    """Pairs as tensors: source `[S, B]`, lengths `[B]`, before and after `[T, B]`.
-
-    `before` is the target after a start mark, `after` the target before an end mark. Of either,
-    `target_lengths` `[B]` steps are real, and `n_units` symbols in all.
-    """
-
-    source: Tensor
-    lengths: Tensor
-    before: Tensor
-    after: Tensor
-    target_lengths: Tensor
-    n_units: int
-
-    def to(self, device: torch.device) -> PairBatch:
-        """The same batch on a device."""
-        return PairBatch(
-            self.source.to(device),
-            self.lengths.to(device),
-            self.before.to(device),
-            self.after.to(device),
-            self.target_lengths.to(device),
-            self.n_units,
-        )
-
-
-class Transduce(Task[Pair, PairBatch]):
+class Transduce(PairTask):
     """Sequence to sequence with an encoder, attention and a decoder, of any cell."""
 
     name = "transduce"
     summary = (
         "turn one sequence into another: pronunciation, transliteration, spelling, translation"
     )
-    Data = TransduceData
+    Data: ClassVar[type[Section]] = TransduceData
     Model = TransduceModel
     Decoding = TransduceDecoding
     metric = "token_error_rate"
-    goal = "min"
+    goal: Literal["min", "max"] = "min"
+    unit = "symbols"
 
     data: TransduceData
     model: TransduceModel
     decoding: TransduceDecoding
 
-    def read(self, part: Part) -> list[Pair]:
-        """The pairs of a part; none for a test part that the configuration does not name."""
-        texts = self._parts[part]
-        if part != "train":
-            return self._grouped(texts)
-        pairs = [self._pair(text) for text in texts]
-        most = self.data.max_length
-        kept = [p for p in pairs if max(len(p.source), len(p.targets[0])) <= most]
-        if not kept:
-            raise DataError(f"every training pair is longer than data.max_length = {most} symbols")
-        return kept
-
-    def read_file(self, path: Path) -> list[Pair]:
-        """The pairs of a two-column file, all targets of a source together."""
-        return self._grouped(read_pairs(path))
-
-    def fit(self, train: Sequence[Pair]) -> None:
-        """Build the vocabularies of both sides."""
-        least = self.data.min_count
-        self.sources = Vocabulary.build((pair.source for pair in train), min_count=least)
-        self.targets = Vocabulary.build((t for p in train for t in p.targets), min_count=least)
-
-    def vocabularies(self) -> dict[str, Any]:
-        """The vocabularies of both sides as JSON values."""
-        return {"source": self.sources.to_json(), "target": self.targets.to_json()}
-
-    def restore(self, vocabularies: dict[str, Any]) -> None:
-        """Take the vocabularies of a saved run over."""
-        self.sources = Vocabulary.from_json(vocabularies["source"])
-        self.targets = Vocabulary.from_json(vocabularies["target"])
+    def __init__(self, data: Section, model: Section, decoding: Section):
+        super().__init__(data, model, decoding)
+        check_transduce(self.data, self.model)
+        self.metric, self.goal = self.decoding.metric, goal_of(self.decoding.metric)
 
     def build(self) -> EncoderDecoder:
         """A fresh model for the vocabularies at hand."""
-        return EncoderDecoder(self.model, len(self.sources), len(self.targets))
+        model = EncoderDecoder(self.sized_model(), len(self.sources), len(self.targets))
+        self._vectors.put_into(model.source)
+        model.hide_words(self.sources)
+        return model
 
-    def size(self, example: Pair) -> int:
-        """By the source's length, then the target's: little padding on both sides."""
-        return len(example.source) * 1000 + len(example.targets[0])
+    def sized_model(self) -> TransduceModel:
+        """The configuration of the model, with the size that vectors really have."""
+        return self.model.model_copy(update={"embedding_size": self._vectors.size})
 
-    def collate(self, examples: Sequence[Pair]) -> PairBatch:
-        """The tensors of a batch; of several targets the first one counts."""
-        sources = [self.sources.encode(pair.source) for pair in examples]
-        targets = [self.targets.encode(pair.targets[0]) for pair in examples]
-        before = [[START, *target] for target in targets]
-        return PairBatch(
-            pad(sources, PAD),
-            lengths_of(sources),
-            pad(before, PAD),
-            pad([[*target, END] for target in targets], PAD),
-            lengths_of(before),
-            sum(map(len, before)),
-        )
+    # Learning and judging.
 
     def loss(self, model: nn.Module, batch: PairBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the targets, their end marks included."""
-        logits = model(batch.source, batch.lengths, batch.before, batch.target_lengths)
-        return cross_entropy(logits, batch.after, ignore=PAD), batch.n_units
+        network = cast(EncoderDecoder, model)
+        return self._nats(network, self.read_batch(network, batch), batch), batch.n_units
+
+    def _nats(self, network: Network, reading: Reading, batch: PairBatch) -> Tensor:
+        return network.nats(reading, batch.before, batch.after, batch.target_lengths)
 
     def evaluate(
         self, model: nn.Module, examples: Sequence[Pair], *, batch_size: int, advance: Advance
     ) -> dict[str, float]:
-        """Error rates and BLEU of the answers, each source once, and the loss per symbol."""
+        """The metrics of the answers, and the loss per symbol."""
+        return self.report(model, examples, batch_size=batch_size, advance=advance).metrics
+
+    def report(
+        self, model: nn.Module, examples: Sequence[Pair], *, batch_size: int, advance: Advance
+    ) -> Report:
+        """The metrics of the answers, the loss per symbol, and the signatures of metrics."""
         if not examples:
             raise DataError("there is no pair to evaluate on")
-        network = cast(EncoderDecoder, model)
-        given = Counter(pair.source for pair in examples)
-        pairs = _merge(examples)
-        answers: list[Symbols] = [()] * len(pairs)
+        network = cast(Network, model)
+        pairs = self.grouped(examples)
+        answers: list[Cut] = [()] * len(pairs)
         nats, n_units = 0.0, 0
-        for rows in plan_in_order([len(pair.source) for pair in pairs], batch_size):
+        for rows in plan_in_order([self.size(pair) for pair in pairs], batch_size):
             batch = self.collate([pairs[i] for i in rows]).to(device_of(model))
-            reading = network.encode(batch.source, batch.lengths)
-            logits = network.logits(reading, batch.before, batch.target_lengths)
-            nats += float(cross_entropy(logits, batch.after, ignore=PAD))
+            reading = self._read_all(network, batch)
+            nats += float(self._nats(network, reading, batch))
             n_units += batch.n_units
-            for i, found in zip(rows, self._search(network, reading, batch.lengths), strict=True):
-                answers[i] = tuple(self.targets.decode(found.symbols))
-            advance(sum(given[pairs[i].source] for i in rows))
-        references = [pair.targets for pair in pairs]
-        return {
-            "loss": nats / n_units,
-            "token_error_rate": token_error_rate(answers, references),
-            "sequence_error_rate": sequence_error_rate(answers, references),
-            "bleu": bleu(answers, references),
-        }
+            for i, found in zip(rows, self._search(network, reading, batch), strict=True):
+                answers[i] = tuple(self.targets.decode(found[0].symbols))
+            advance(len(rows))
+        advance(len(examples) - len(pairs))
+        report = self.scores(answers, pairs)
+        return replace(report, metrics={"loss": nats / n_units, **report.metrics})
+
+    def scores(self, answers: Sequence[Cut], pairs: Sequence[Pair]) -> Report:
+        """The metrics of answers, symbols each, beside the pairs that they are answers to."""
+        return scores_of(answers, pairs, self.target_symbols)
+
+    # Answering.
 
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """The best target of each line. A list is answered in batches, a stream line by line."""
-        size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
-        for chunk in in_chunks(lines, size):
-            yield from self._answers(model, [line.strip() for line in chunk])
+        for chunk in self._chunks(lines):
+            yield from self._answers(cast(Network, model), [line.strip() for line in chunk])
 
-    def _answers(self, model: nn.Module, texts: Sequence[str]) -> list[Answer]:
-        sources = [self._source(text) for text in texts]
-        asked = [Pair(source, ((),)) for source in sources if source]
-        found: Iterator[Found] = iter(())
+    def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
+        """The mean of the encoder's outputs over each line: `[F]`."""
+        for chunk in self._chunks(lines):
+            batch = self._asked(chunk).to(device_of(model))
+            seen = self._read_all(cast(Network, model), batch).seen
+            yield from (seen.sum(0) / batch.lengths.clamp(min=1)[:, None]).cpu()
+
+    def ensemble(self, models: Sequence[nn.Module]) -> Ensemble:
+        """Several models of these vocabularies as one: the mean of their probabilities."""
+        return Ensemble([cast(EncoderDecoder, model) for model in models])
+
+    def _chunks(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        return in_chunks(lines, self.decoding.batch_size if isinstance(lines, Sequence) else 1)
+
+    def _asked(self, texts: Sequence[str]) -> PairBatch:
+        return self.collate([Pair(self.folded(text), ("",)) for text in texts])
+
+    def _answers(self, network: Network, texts: Sequence[str]) -> list[Answer]:
+        cuts = [self.cut_source(self.folded(text)) for text in texts]
+        asked = [text for text, cut in zip(texts, cuts, strict=True) if cut]
+        found: Iterator[Told] = iter(())
         if asked:
-            network, batch = cast(EncoderDecoder, model), self.collate(asked).to(device_of(model))
             with torch.no_grad():
-                reading = network.encode(batch.source, batch.lengths)
-                found = iter(self._search(network, reading, batch.lengths))
+                found = iter(self._told(network, self._asked(asked).to(device_of(network))))
         return [
-            self._answer(text, next(found) if source else Found([], 0.0))
-            for text, source in zip(texts, sources, strict=True)
+            self._answer(text, cut, next(found) if cut else Told([Found([], 0.0)]))
+            for text, cut in zip(texts, cuts, strict=True)
         ]
 
-    def _answer(self, text: str, found: Found) -> Answer:
+    def _told(self, network: Network, batch: PairBatch) -> list[Told]:
+        """What the search finds for each row of a batch, with the weights of attention if asked."""
+        reading = self._read_all(network, batch)
+        found = self._search(network, reading, batch)
+        if not self.decoding.attention:
+            return [Told(one) for one in found]
+        best = pad([[START, *one[0].symbols] for one in found], PAD).to(batch.source.device)
+        weights = network.attention_weights(reading, best)
+        if weights is None:
+            raise ConfigError("'decoding.attention' is true, but the model has no attention")
+        return [Told(one, weights[:, row].cpu()) for row, one in enumerate(found)]
+
+    def _answer(self, text: str, cut: Cut, told: Told) -> Answer:
+        best, *others = (self.answer(text, found) for found in told.found)
+        record = dict(best.record)
+        if self.decoding.n_best > 1:
+            record["n_best"] = [without_source(one.record) for one in (best, *others)]
+        if self.decoding.attention:
+            target = self.targets.decode(told.found[0].symbols)
+            record["attention"] = attention_record(cut, target, told)
+        return replace(best, record=record)
+
+    def answer(self, text: str, found: Found) -> Answer:
+        """What is said of what the search found for a text."""
         symbols = self.targets.decode(found.symbols)
-        output, score = _joined(symbols, self.data.target_unit), found.log_probability
+        output, score = self.target_symbols.join(symbols), found.log_probability
         record = {
             "source": text,
             "output": output,
@@ -203,39 +190,47 @@ class Transduce(Task[Pair, PairBatch]):
         }
         return Answer(output, record)
 
-    def _search(self, network: EncoderDecoder, reading: Reading, lengths: Tensor) -> list[Found]:
+    # What the decoder reads and writes.
+
+    def read_batch(self, network: EncoderDecoder, batch: PairBatch) -> Reading:
+        """What the encoder makes of a batch's sources."""
+        return network.encode(batch.source, batch.lengths)
+
+    def _read_all(self, network: Network, batch: PairBatch) -> Reading:
+        if isinstance(network, Ensemble):
+            members = (cast(EncoderDecoder, member) for member in network)
+            return Readings.of([self.read_batch(member, batch) for member in members])
+        return self.read_batch(network, batch)
+
+    def writer(self, network: Network, reading: Reading, batch: PairBatch) -> tuple[Step, State]:
+        """The decoder as a search sees it, and its first state.
+
+        A task that allows some symbols only wraps both. Its step calls the one given here with the
+        tensors that this one's state holds, sets the log probabilities of what is forbidden to
+        -inf, and appends what it has to remember to the state: tensors `[1, rows, k]`, which the
+        search repeats for the hypotheses of a beam and reorders with the others. Its `of(rows)`
+        wraps the inner step's. Something must always be allowed, and the end at the row's limit.
+        """
+        return network.stepper(reading), reading.state
+
+    def limits(self, batch: PairBatch) -> Tensor:
+        """The most symbols that each row's target may have, int64 `[B]`."""
+        return (batch.lengths * self.decoding.max_length_ratio).long() + 10
+
+    def _search(self, network: Network, reading: Reading, batch: PairBatch) -> list[list[Found]]:
+        step, state = self.writer(network, reading, batch)
+        return search_several(
+            step, state, self.limits(batch), self.rules(), n_best=self.decoding.n_best
+        )
+
+    def rules(self) -> Rules:
+        """What the search goes by."""
         options = self.decoding
-        limits = (lengths * options.max_length_ratio).long() + 10
-        rules = Rules(START, END, options.beam_size, options.length_penalty)
-        return search(network.stepper(reading.memory), reading.state, limits, rules)
-
-    @cached_property
-    def _parts(self) -> dict[Part, list[TextPair]]:
-        if self.data.source == "cmudict":
-            return read_cmudict()
-        return read_parts(self.data, read_pairs, key=lambda pair: pair.source, what="sources")
-
-    def _source(self, text: str) -> Symbols:
-        return _cut(text.lower() if self.data.lowercase else text, self.data.source_unit)
-
-    def _pair(self, text: TextPair) -> Pair:
-        return Pair(self._source(text.source), (_cut(text.target, self.data.target_unit),))
-
-    def _grouped(self, texts: Sequence[TextPair]) -> list[Pair]:
-        return _merge([self._pair(text) for text in texts])
-
-
-def _merge(pairs: Sequence[Pair]) -> list[Pair]:
-    """Each source once, with all its targets, in the order of first occurrence."""
-    targets: dict[Symbols, dict[Symbols, None]] = {}
-    for pair in pairs:
-        targets.setdefault(pair.source, {}).update(dict.fromkeys(pair.targets))
-    return [Pair(source, tuple(rights)) for source, rights in targets.items()]
-
-
-def _cut(text: str, unit: Unit) -> Symbols:
-    return tuple(text) if unit == "characters" else tuple(text.split())
-
-
-def _joined(symbols: Sequence[str], unit: Unit) -> str:
-    return ("" if unit == "characters" else " ").join(symbols)
+        if options.n_best > options.beam_size:
+            raise ConfigError(
+                f"'decoding.n_best' is {options.n_best}, but a search with decoding.beam_size = "
+                f"{options.beam_size} finds no more answers than that"
+            )
+        return Rules(
+            START, END, options.beam_size, options.length_penalty, options.length_normalisation
+        )

@@ -1,0 +1,126 @@
+"""Pairs of texts in files: in two columns, or in two files line by line."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+from typing import Protocol, get_args
+
+from cellwise.data.columns import TextPair, pair_of_line, read_pairs
+from cellwise.data.lines import read_lines
+from cellwise.data.mapped import MappedExamples, MappedLines
+from cellwise.errors import ConfigError, DataError
+from cellwise.tasks.base import Part
+from cellwise.tasks.pairs import Pair
+from cellwise.tasks.parts import files_of
+
+
+def read_texts(source: Path, target: Path | None) -> list[TextPair]:
+    """The pairs of a two-column file, or of two files whose lines belong together.
+
+    Of two files, lines that are empty in both are skipped.
+
+    Raises:
+        DataError: a file cannot be read, the two have not the same number of lines, or one side of
+            a pair is empty.
+    """
+    if target is None:
+        return read_pairs(source)
+    sides = ((text for _, text in read_lines(path)) for path in (source, target))
+    pairs = [
+        _joined(source, target, number, (before, after))
+        for number, (before, after) in enumerate(zip_longest(*sides), 1)
+        if before is None or after is None or before.strip() or after.strip()
+    ]
+    if not pairs:
+        raise DataError(f"{source}: the file holds no pair, only blank lines")
+    return pairs
+
+
+class NamedTargets(Protocol):
+    """A data section that names the files of sources, and those of targets, if they are apart."""
+
+    train: str
+    dev: str
+    test: str
+    target_train: str
+    target_dev: str
+    target_test: str
+
+
+def target_files(data: NamedTargets) -> dict[Path, Path]:
+    """For each file of sources that of its targets, where they are apart; patterns in order.
+
+    Raises:
+        DataError: a pattern matches no file, or the two match different numbers of files.
+    """
+    found: dict[Path, Path] = {}
+    for part in get_args(Part):
+        source, target = getattr(data, part), getattr(data, f"target_{part}")
+        if source and target:
+            sources, targets = files_of(source), files_of(target)
+            if len(sources) != len(targets):
+                raise DataError(
+                    f"data.{part} names {len(sources)} files, but data.target_{part} "
+                    f"{len(targets)}; they belong together one by one"
+                )
+            found |= zip(sources, targets, strict=True)
+    return found
+
+
+def _joined(
+    source: Path, target: Path, number: int, lines: tuple[str | None, str | None]
+) -> TextPair:
+    before, after = lines
+    if before is None or after is None:
+        ended, longer = (source, target) if before is None else (target, source)
+        raise DataError(
+            f"{ended} has {number - 1} lines, but {longer} has more; line n of one is paired with "
+            "line n of the other"
+        )
+    for path, line in ((source, before), (target, after)):
+        if not line.strip():
+            other = target if path is source else source
+            raise DataError(f"{path}, line {number}: the line is empty, but that of {other} is not")
+    return TextPair(before.strip(), after.strip())
+
+
+def map_pairs(
+    data: NamedTargets, parse: Callable[[TextPair], Pair], keep: Callable[[Pair], bool]
+) -> MappedExamples[Pair]:
+    """The training pairs of files that may be larger than memory, made where they are asked for.
+
+    The files are read through once, to see which lines are pairs to keep.
+
+    Args:
+        data: names the files; dev has to be a file of its own.
+        parse: a pair from texts.
+        keep: which pairs count.
+
+    Raises:
+        ConfigError: there is no dev file, or train is a pattern.
+        DataError: a file cannot be read, or a line is no pair.
+    """
+    if not data.dev:
+        raise ConfigError("'data.in_memory' is false, which needs a file of its own as data.dev")
+    sources, targets = files_of(data.train), target_files(data)
+    if len(sources) > 1:
+        raise ConfigError(
+            f"'data.in_memory' is false, and data.train names {len(sources)} files: it can be one"
+        )
+    lines = MappedLines(sources[0])
+    beside = [MappedLines(targets[sources[0]])] if sources[0] in targets else []
+
+    def made(number: int, *texts: str) -> Pair:
+        if not beside:
+            return parse(pair_of_line(texts[0], lines.path, number))
+        return parse(_joined(lines.path, beside[0].path, number, (texts[0], texts[1])))
+
+    filled = lines.filled()
+    if any(other.filled() != filled for other in beside):
+        filled = array("q", range(len(lines)))  # which says where a line has no partner
+    every = MappedExamples(lines, made, beside=beside, rows=filled)
+    rows = array("q", (row for row, pair in zip(filled, every, strict=True) if keep(pair)))
+    return MappedExamples(lines, made, beside=beside, rows=rows)
