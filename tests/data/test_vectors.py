@@ -1,8 +1,10 @@
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from cellwise.data.vectors import read_vectors
 from cellwise.errors import DataError
@@ -61,3 +63,69 @@ def test_a_file_without_vectors_is_refused(tmp_path):
     assert str(error.value) == f"{path}: there is no vector in it"
     with pytest.raises(DataError, match="there is no such file"):
         read_vectors(Path("nowhere.txt"), ())
+
+
+MATRIX = np.array([[1, 2], [3, 4], [5, 6], [7, 8]], np.float16)
+WORDS = ["the", "sea", "the", "far"]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_matrix_in_safetensors_gives_the_same_as_text(tmp_path, beside):
+    path = tmp_path / "vectors.safetensors"
+    save_file({"vectors": MATRIX}, path, None if beside else {"words": json.dumps(WORDS)})
+    if beside:
+        (tmp_path / "vectors.txt").write_text("\n".join(WORDS) + "\n")
+    found = read_vectors(path, {"far", "away"}, first=1)
+    text = tmp_path / "same.txt"
+    rows = zip(WORDS, MATRIX.tolist(), strict=True)
+    text.write_text("".join(f"{word} {row[0]} {row[1]}\n" for word, row in rows))
+    same = read_vectors(text, {"far", "away"}, first=1)
+    assert found.size == same.size == 2
+    assert list(found.of_word) == list(same.of_word) == ["the", "far"]
+    for word, vector in same.of_word.items():
+        np.testing.assert_array_equal(found.of_word[word], vector)
+        assert found.of_word[word].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "message"),
+    [
+        (
+            {"a": MATRIX[0]},
+            {},
+            "{path}: it must hold one matrix [words, size], but holds a [2]",
+        ),
+        (
+            {"a": MATRIX, "b": MATRIX[0]},
+            {},
+            "{path}: it must hold one matrix [words, size], but holds a [4, 2], b [2]",
+        ),
+        ({"a": MATRIX}, {"words": '["the"]'}, "{path}: 4 vectors, but 1 words"),
+        (
+            {"a": MATRIX},
+            {"words": "the"},
+            "{path}: the metadata 'words' are no JSON: Expecting value",
+        ),
+        (
+            {"a": MATRIX},
+            {"words": '"the"'},
+            "{path}: the metadata 'words' are no JSON list of texts",
+        ),
+        ({"a": MATRIX}, {}, "{words}: there is no such file"),
+    ],
+)
+def test_what_is_no_matrix_of_words_is_refused(tmp_path, tensors, metadata, message):
+    path = tmp_path / "vectors.safetensors"
+    save_file(tensors, path, metadata)
+    with pytest.raises(DataError) as caught:
+        read_vectors(path, ())
+    assert str(caught.value) == message.format(path=path, words=tmp_path / "vectors.txt")
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path):
+    path = tmp_path / "vectors.safetensors"
+    with pytest.raises(DataError, match="there is no such file"):
+        read_vectors(path, ())
+    path.write_bytes(b"far 1 2")
+    with pytest.raises(DataError, match="no safetensors file that can be read"):
+        read_vectors(path, ())

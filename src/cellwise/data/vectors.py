@@ -1,13 +1,15 @@
-"""Word vectors in text files, as word2vec and GloVe write them."""
+"""Word vectors in text files, as word2vec and GloVe write them, and in safetensors."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from cellwise.data.lines import read_lines
 from cellwise.errors import DataError
@@ -24,18 +26,25 @@ class Vectors:
 def read_vectors(path: Path, wanted: Container[str], *, first: int = 0) -> Vectors:
     """The vectors of the words that are wanted, and of the first words of a file.
 
-    A line holds a word and its numbers, separated by blanks; word2vec puts a line before them that
-    says how many words and numbers there are. A word may hold blanks itself. Of a word that comes
-    twice the first vector counts.
+    In a file `NAME.safetensors` there is one matrix, `[words, size]`. Its words are in the metadata
+    under "words", as a JSON list, or a word a line in a file `NAME.txt` beside it.
+
+    In every other file a line holds a word and its numbers, separated by blanks; word2vec puts a
+    line before them that says how many words and numbers there are. A word may hold blanks itself.
+
+    Of a word that comes twice the first vector counts.
 
     Args:
-        path: the file, `.gz` or not.
+        path: the file; text may be gzipped.
         wanted: words to read.
         first: read so many words from the start of the file, wanted or not.
 
     Raises:
-        DataError: the file cannot be read, or a line has another number of numbers.
+        DataError: the file cannot be read, a line has another number of numbers, or a matrix other
+            rows than there are words.
     """
+    if path.suffix == ".safetensors":
+        return _of_matrix(path, wanted, first)
     size, found = 0, dict[str, NDArray[np.float32]]()
     for count, (place, pieces) in enumerate(_rows(path)):
         size = size or len(pieces) - 1
@@ -64,3 +73,41 @@ def _numbers(pieces: list[str], place: str) -> NDArray[np.float32]:
         return np.array(pieces, np.float32)
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
+
+
+def _of_matrix(path: Path, wanted: Container[str], first: int) -> Vectors:
+    """The vectors of a safetensors file; rows that nobody wants are not read."""
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            shapes = [file.get_slice(name).get_shape() for name in names]
+            if len(names) != 1 or len(shapes[0]) != 2:
+                told = (
+                    ", ".join(f"{n} {s}" for n, s in zip(names, shapes, strict=True)) or "nothing"
+                )
+                raise DataError(f"{path}: it must hold one matrix [words, size], but holds {told}")
+            words = _words_beside(path, file.metadata() or {})
+            if len(words) != shapes[0][0]:
+                raise DataError(f"{path}: {shapes[0][0]} vectors, but {len(words)} words")
+            matrix, found = file.get_slice(names[0]), dict[str, NDArray[np.float32]]()
+            for row, word in enumerate(words):
+                if (row < first or word in wanted) and word not in found:
+                    found[word] = matrix[row].astype(np.float32)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: no safetensors file that can be read: {error}") from error
+    return Vectors(shapes[0][1], found)
+
+
+def _words_beside(path: Path, metadata: dict[str, str]) -> list[str]:
+    """The words of a matrix's rows: in its metadata, or in a text file beside it."""
+    if "words" not in metadata:
+        return [line for _, line in read_lines(path.with_suffix(".txt"))]
+    try:
+        words = json.loads(metadata["words"])
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: the metadata 'words' are no JSON: {error.msg}") from error
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"{path}: the metadata 'words' are no JSON list of texts")
+    return words

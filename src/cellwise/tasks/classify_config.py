@@ -12,6 +12,7 @@ from cellwise.data.labelled_rows import Columns
 from cellwise.data.symbols import Unit
 from cellwise.heads.pooling import PoolingKind
 from cellwise.tasks.base import Section
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 Column = Annotated[int, Field(ge=1)] | str
 
@@ -81,9 +82,7 @@ class ClassifyData(Section):
     max_length: int = Field(
         2000, ge=1, description="symbols of a text that are read; longer texts are cut there"
     )
-    vectors: str = Field(
-        "", description="a text file of word vectors (word2vec, GloVe); empty: learn all from texts"
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     more_words: int = Field(
         50_000,
         ge=0,

@@ -12,6 +12,7 @@ from cellwise.tasks.transduce_config import (
     TransduceDecoding,
     TransduceModel,
 )
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 
 class ConverseData(Section):
@@ -52,11 +53,7 @@ class ConverseData(Section):
     min_count: int = Field(
         2, ge=1, description="symbols that the training data holds less often become <unknown>"
     )
-    vectors: str = Field(
-        "",
-        description="vectors of words to start from, in the text format of word2vec and GloVe; "
-        "empty: none",
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     more_words: int = Field(
         0,
         ge=0,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from cellwise.data.symbols import Unit
 from cellwise.tasks.base import Section
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 Channels = tuple[int, ...]
 
@@ -67,10 +68,7 @@ class DescribeData(Section):
     max_length: int = Field(
         40, ge=1, description="training captions with more symbols are left out"
     )
-    vectors: str = Field(
-        "",
-        description="a file of word vectors to start from, as word2vec and GloVe write them; .gz",
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
 
 
 class DescribeModel(Section):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from cellwise.data.symbols import Unit
 from cellwise.tasks.base import Section
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 SoftmaxKind = Literal["full", "adaptive", "sampled"]
 
@@ -49,9 +50,7 @@ class LanguageModelData(Section):
         0, ge=0, description="only so many of the most frequent symbols are known; 0: all"
     )
     n_subwords: int = Field(8000, ge=1, description="subwords to learn, at most")
-    vectors: str = Field(
-        "", description="a text file of word vectors (word2vec, GloVe); empty: learn all from texts"
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     in_memory: bool = Field(
         True,
         description="false: the text's numbers, 4 bytes a symbol, lie in a file of the system's "

@@ -9,6 +9,7 @@ from pydantic import Field
 from cellwise.errors import ConfigError
 from cellwise.tasks.base import Section
 from cellwise.tasks.transduce_config import TransduceDecoding, TransduceModel
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 
 class ParseData(Section):
@@ -43,10 +44,7 @@ class ParseData(Section):
         "capitals, digits, dashes and ending",
     )
     max_length: int = Field(100, ge=1, description="training sentences of more words are left out")
-    vectors: str = Field(
-        "",
-        description="a text file of word vectors (word2vec, GloVe); empty: learn all from trees",
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     more_words: int = Field(
         50_000,
         ge=0,

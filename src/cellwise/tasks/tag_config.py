@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from cellwise.tasks.base import Section
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 Format = Literal["conllu", "columns"]
 Column = Literal["upos", "xpos", "feats", "deprel", "lemma"]
@@ -49,9 +50,7 @@ class TagData(Section):
     min_count: int = Field(
         1, ge=1, description="words that the training data holds less often are unknown words"
     )
-    vectors: str = Field(
-        "", description="a text file of word vectors (word2vec, GloVe); empty: learn all"
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     more_words: int = Field(
         50_000,
         ge=0,

@@ -11,6 +11,7 @@ from cellwise.errors import ConfigError
 from cellwise.heads.scheduled_sampling import Growth
 from cellwise.heads.search import Normalisation
 from cellwise.tasks.base import Section
+from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 AttentionName = Literal["none", "multiplicative", "additive"]
 Sharing = Literal["none", "target", "all"]
@@ -75,11 +76,7 @@ class TransduceData(Section):
     min_count: int = Field(
         1, ge=1, description="symbols that the training pairs hold less often become <unknown>"
     )
-    vectors: str = Field(
-        "",
-        description="vectors of source symbols to start from, in the text format of word2vec and "
-        "GloVe; empty: none",
-    )
+    vectors: str = Field("", description=FILE_OF_VECTORS)
     more_words: int = Field(
         0,
         ge=0,
