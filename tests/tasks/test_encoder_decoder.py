@@ -108,3 +108,15 @@ def test_the_output_need_not_be_a_state(cell, beam_size):
     rules = Rules(START, END, beam_size)
     found = search(model.stepper(reading), reading.state, lengths, rules)
     assert all(len(f.symbols) <= n for f, n in zip(found, lengths.tolist(), strict=True))
+
+
+def test_states_and_recurrent_weights_are_disturbed_in_training_alone():
+    torch.manual_seed(1)
+    model = model_of(zoneout=0.3, weight_dropout=0.3)
+    lengths = torch.tensor([3, 2])
+    source, symbols = torch.randint(4, 6, (3, 2)), torch.randint(4, 6, (4, 2))
+    once, again = (model.train()(source, lengths, symbols) for _ in range(2))
+    assert not torch.equal(once, again)
+    once, again = (model.eval()(source, lengths, symbols) for _ in range(2))
+    assert torch.equal(once, again)
+    assert set(model.state_dict()) == set(model_of().state_dict())

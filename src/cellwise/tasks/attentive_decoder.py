@@ -288,4 +288,6 @@ def layers_of(
         num_layers=num_layers,
         bidirectional=bidirectional,
         dropout=config.dropout if num_layers > 1 else 0.0,
+        zoneout=config.zoneout,
+        weight_dropout=config.weight_dropout,
     )

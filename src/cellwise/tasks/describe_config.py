@@ -136,6 +136,20 @@ class DescribeModel(Section):
         lt=1,
         description="dropout on regions, symbols and outputs, the same mask at every step",
     )
+    zoneout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="in training a unit of a layer keeps its state of the step before with this "
+        "probability",
+    )
+    weight_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the recurrent weights that is zero for a batch (step by step: for a "
+        "step)",
+    )
     word_dropout: float = Field(
         0.0,
         ge=0,

@@ -130,5 +130,7 @@ def _of_decoder(config: DescribeModel, embedding_size: int) -> TransduceModel:
         attention=config.attention,
         input_feeding=config.input_feeding,
         dropout=config.dropout,
+        zoneout=config.zoneout,
+        weight_dropout=config.weight_dropout,
         label_smoothing=config.label_smoothing,
     )
