@@ -4,11 +4,13 @@
     cellwise train converse --out runs/converse --set data.train=dialogues/train.jsonl \
         --set data.dev=dialogues/dev.jsonl --set data.test=dialogues/test.jsonl
     python -m benchmarks.conversation compare runs/converse
+    python -m benchmarks.conversation sample runs/converse
 
 `prepare` joins two data sets: DailyDialog (1,000 dialogues, parted by a hash) and the
 Schema-Guided Dialogue data (its train part, a twentieth of which is dev; its dev part is test).
 `compare` judges the run and an interpolated 5-gram model, which is fitted to the same training
-turns, on the same test turns, symbols and vocabulary.
+turns, on the same test turns, symbols and vocabulary. `sample` talks with the run: ten openings
+that were written before there was a model, all of them shown.
 """
 
 from __future__ import annotations
@@ -29,6 +31,20 @@ from cellwise.training.run import load_run
 
 DAILY = "conv_dailydialog_1k/dialogues_text_En.txt.gz"
 GUIDED = "conv_sgd"
+
+OPENINGS: tuple[tuple[str, ...], ...] = (
+    ("Hello, how are you?", "I am a bit tired."),
+    ("I would like to book a table for two.", "In San Francisco, at seven."),
+    ("Can you find me a good dentist?", "What is the address?"),
+    ("What do you do on weekends?", "That sounds nice."),
+    ("I need a bus to Sacramento.", "On the third of March."),
+    ("Did you watch the match last night?", "Who won?"),
+    ("Is it going to rain tomorrow?", "And how warm will it be?"),
+    ("I lost my wallet.", "I think it was on the train."),
+    ("Play some music, please.", "Something quiet."),
+    ("Thank you for your help.", "Goodbye."),
+)
+"""What is said to a run, turn by turn."""
 
 app = typer.Typer(add_completion=False)
 
@@ -75,6 +91,23 @@ def compare(run_folder: Path) -> None:
     typer.echo(f"| interpolated 5-gram | {math.exp(nats / count):.2f} | {counts} |")
     typer.echo(f"| {run_folder.name} | {metrics['perplexity']:.2f} | {counts} |")
     typer.echo(json.dumps({name: round(value, 4) for name, value in metrics.items()}))
+
+
+@app.command()
+def sample(run_folder: Path, *, mutual_information: float = 0.0) -> None:
+    """Ten short conversations in Markdown."""
+    run = load_run(run_folder)
+    for number, said in enumerate(OPENINGS, 1):
+        turns: list[str] = []
+        for text in said:
+            turns.append(text)
+            (answer,) = run.predict(["\t".join(turns)], mutual_information=mutual_information)
+            turns.append(answer)
+        typer.echo(f"{number}. " + " / ".join(_speakers(turns)))
+
+
+def _speakers(turns: Sequence[str]) -> list[str]:
+    return [f"*{text}*" if place % 2 == 0 else text for place, text in enumerate(turns)]
 
 
 def _turns(task: Converse, part: str) -> list[Sequence[int]]:

@@ -206,3 +206,14 @@ def test_no_probabilities_give_no_symbols(width):
     for found in search(table_step(table), start_state(range(3)), torch.tensor([4, 2, 0]), rules):
         assert found.symbols == []
         assert found.log_probability != found.log_probability
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_decoder_that_allows_nothing_ends_the_row(width):
+    table = random_table()
+    table[1, 2:] = -torch.inf
+    rules = Rules(START, END, beam_size=width)
+    found = search(table_step(table), start_state(range(3)), torch.full((3,), 6), rules)
+    alone = search(table_step(table[[0, 2]]), start_state(range(2)), torch.full((2,), 6), rules)
+    assert [found[0], found[2]] == alone
+    assert found[1].log_probability == -math.inf or len(found[1].symbols) <= 2

@@ -98,7 +98,7 @@ def search_several(
 
 
 def greedy(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found]:
-    """The most probable symbol at every step."""
+    """The most probable symbol at every step; where a decoder allows none, the row ends."""
     last = torch.full_like(limits, rules.start)
     done = torch.zeros_like(limits, dtype=torch.bool)
     scores: Tensor | None = None
@@ -109,7 +109,7 @@ def greedy(step: Step, state: State, limits: Tensor, rules: Rules) -> list[Found
         best, last = log_p.max(dim=-1)
         gain = best.masked_fill(done, 0.0)
         scores = gain if scores is None else scores + gain
-        last = last.masked_fill(done, rules.end)
+        last = last.masked_fill(done | best.isneginf(), rules.end)
         done = done | (last == rules.end)
         columns.append(last)
     if scores is None:
