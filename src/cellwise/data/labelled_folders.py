@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from cellwise.data.archives import members
 from cellwise.data.labelled_rows import Row
 from cellwise.data.lines import decoded
 from cellwise.errors import DataError
@@ -47,16 +46,9 @@ def _read(file: Path, encoding: str) -> str:
 
 
 def _members(path: Path, encoding: str) -> Iterator[Row]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                place, within = f"{path}/{name}", PurePosixPath(name)
-                if not name.endswith("/") and _counts(within):
-                    text = decoded(archive.read(name), place, encoding=encoding)
-                    yield Row(place, text, within.parent.name)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{path}: the file is no intact zip archive: {error}") from error
-    except (OSError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{path}: the archive cannot be read: {error}") from error
+    def wanted(name: str) -> bool:
+        return not name.endswith("/") and _counts(PurePosixPath(name))
+
+    for name, raw in members(path, wanted):
+        place = f"{path}/{name}"
+        yield Row(place, decoded(raw, place, encoding=encoding), PurePosixPath(name).parent.name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from cellwise.brackets import BracketError, Tree, parse
+from cellwise.data.archives import members
 from cellwise.data.lines import read_lines
 from cellwise.errors import DataError
 
@@ -63,17 +62,9 @@ def _trees(lines: Iterator[str], name: str) -> list[Tree]:
 
 def _members(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The files of an archive that hold trees: the name within the archive's, and the lines."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in sorted(filter(_is_text, archive.namelist())):
-                name = f"{path}/{member}"
-                yield name, _decoded(archive.read(member), name).split("\n")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"{path}: the file is no intact zip archive: {error}") from error
-    except (OSError, RuntimeError, NotImplementedError) as error:
-        raise DataError(f"{path}: the archive cannot be read: {error}") from error
+    for member, raw in members(path, _is_text):
+        name = f"{path}/{member}"
+        yield name, _decoded(raw, name).split("\n")
 
 
 def _decoded(raw: bytes, name: str) -> str:

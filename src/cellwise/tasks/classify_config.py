@@ -12,7 +12,14 @@ from cellwise.data.labelled_rows import Columns
 from cellwise.data.symbols import Unit
 from cellwise.heads.pooling import PoolingKind
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import (
+    CellName,
+    MoreWords,
+    VectorsFile,
+    WeightDropout,
+    WordDropout,
+    Zoneout,
+)
 
 Column = Annotated[int, Field(ge=1)] | str
 
@@ -82,13 +89,8 @@ class ClassifyData(Section):
     max_length: int = Field(
         2000, ge=1, description="symbols of a text that are read; longer texts are cut there"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        50_000,
-        ge=0,
-        description="so many words from the start of the file of vectors are known, too, although "
-        "the training data does not hold them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 50_000
 
     @field_validator("encoding")
     @classmethod
@@ -118,10 +120,7 @@ class ClassifyData(Section):
 class ClassifyModel(Section):
     """Vectors of symbols, recurrent layers, pooling over the text, and a class."""
 
-    cell: str = Field(
-        "lstm",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "lstm"
     embedding_size: int = Field(
         0, ge=0, description="numbers per symbol; 0: as in the file of vectors, else as hidden_size"
     )
@@ -151,27 +150,9 @@ class ClassifyModel(Section):
     dropout: float = Field(
         0.5, ge=0, lt=1, description="dropout between layers and on the text's vector"
     )
-    word_dropout: float = Field(
-        0.25,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="in training a symbol seen n times is hidden with probability a / (a + n), "
-        "where a is this number, so that the model learns what to do with unknown ones",
-    )
-    zoneout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="in training a unit of a state keeps its value of the step before with this "
-        "probability",
-    )
-    weight_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the recurrent weights that is zero for a batch",
-    )
+    word_dropout: WordDropout = 0.25
+    zoneout: Zoneout = 0.0
+    weight_dropout: WeightDropout = 0.0
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of a right label's probability spread over all"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import CellName, MoreWords, VectorsFile, WordDropout
 
 Labelled = Literal["nodes", "root"]
 Side = Literal["right", "left"]
@@ -58,22 +58,14 @@ class ComposeData(Section):
     min_count: int = Field(
         1, ge=1, description="words that the training data holds less often are unknown words"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        50_000,
-        ge=0,
-        description="so many words from the start of the file of vectors are known, too, although "
-        "the training data does not hold them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 50_000
 
 
 class ComposeModel(Section):
     """Word vectors at the leaves, a cell over the tree, and a softmax at the nodes."""
 
-    cell: str = Field(
-        "tree_lstm_binary",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "tree_lstm_binary"
     hidden_size: int = Field(150, ge=1, description="numbers per node")
     embedding_size: int = Field(
         0, ge=0, description="numbers per word; 0: as in the file of vectors, else as hidden_size"
@@ -89,14 +81,7 @@ class ComposeModel(Section):
     )
     embedding_dropout: float = Field(0.2, ge=0, lt=1, description="dropout on word vectors")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout before the softmax")
-    word_dropout: float = Field(
-        0.25,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="in training a word seen n times is hidden with probability a / (a + n), where "
-        "a is this number, so that the model learns what to do with unknown words",
-    )
+    word_dropout: WordDropout = 0.25
 
 
 class ComposeDecoding(Section):

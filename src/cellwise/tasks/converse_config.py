@@ -6,13 +6,13 @@ from pydantic import Field
 
 from cellwise.data.symbols import Unit
 from cellwise.tasks.base import Section
+from cellwise.tasks.fields import MoreWords, VectorsFile
 from cellwise.tasks.transduce_config import (
     Metric,
     Sharing,
     TransduceDecoding,
     TransduceModel,
 )
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 
 class ConverseData(Section):
@@ -53,13 +53,8 @@ class ConverseData(Section):
     min_count: int = Field(
         2, ge=1, description="symbols that the training data holds less often become <unknown>"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        0,
-        ge=0,
-        description="so many words from the start of the file of vectors are known, too, though "
-        "train lacks them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 0
 
     @property
     def source_unit(self) -> Unit:

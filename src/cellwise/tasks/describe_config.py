@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cellwise.data.symbols import Unit
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import CellName, VectorsFile, WeightDropout, WordDropout, Zoneout
 
 Channels = tuple[int, ...]
 
@@ -68,16 +68,13 @@ class DescribeData(Section):
     max_length: int = Field(
         40, ge=1, description="training captions with more symbols are left out"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
+    vectors: VectorsFile = ""
 
 
 class DescribeModel(Section):
     """The encoder of images, the attention and the decoder."""
 
-    cell: str = Field(
-        "lstm",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "lstm"
     encoder: str = Field(
         "cnn",
         description="what makes vectors of images' regions: 'cnn' (a small convolutional network "
@@ -136,27 +133,9 @@ class DescribeModel(Section):
         lt=1,
         description="dropout on regions, symbols and outputs, the same mask at every step",
     )
-    zoneout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="in training a unit of a layer keeps its state of the step before with this "
-        "probability",
-    )
-    weight_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the recurrent weights that is zero for a batch (step by step: for a "
-        "step)",
-    )
-    word_dropout: float = Field(
-        0.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="in training the decoder reads a symbol seen n times as <unknown> with "
-        "probability a / (a + n)",
-    )
+    zoneout: Zoneout = 0.0
+    weight_dropout: WeightDropout = 0.0
+    word_dropout: WordDropout = 0.0
     label_smoothing: float = Field(
         0.0,
         ge=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -17,7 +18,7 @@ from cellwise.heads.image_encoder import ConvolutionalRegions, Views
 from cellwise.tasks.describe_config import DescribeModel
 
 
-class Regions(nn.Module):
+class Regions(nn.Module, ABC):
     """Images to vectors of their regions, `[R, B, F]`.
 
     Attributes:
@@ -30,9 +31,9 @@ class Regions(nn.Module):
     size: int
     grid: tuple[int, int] | None
 
+    @abstractmethod
     def forward(self, images: Tensor, names: Sequence[str] = ()) -> Tensor:
         """The regions of images. Their names, if given, say which ones were seen before."""
-        raise NotImplementedError
 
 
 class GivenRegions(Regions):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cellwise.data.symbols import Unit
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import CellName, VectorsFile, WeightDropout, WordDropout, Zoneout
 
 SoftmaxKind = Literal["full", "adaptive", "sampled"]
 
@@ -50,7 +50,7 @@ class LanguageModelData(Section):
         0, ge=0, description="only so many of the most frequent symbols are known; 0: all"
     )
     n_subwords: int = Field(8000, ge=1, description="subwords to learn, at most")
-    vectors: str = Field("", description=FILE_OF_VECTORS)
+    vectors: VectorsFile = ""
     in_memory: bool = Field(
         True,
         description="false: the text's numbers, 4 bytes a symbol, lie in a file of the system's "
@@ -61,10 +61,7 @@ class LanguageModelData(Section):
 class LanguageModelModel(Section):
     """Vectors of symbols, recurrent layers, and a distribution over the next symbol."""
 
-    cell: str = Field(
-        "lstm",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "lstm"
     embedding_size: int = Field(
         0, ge=0, description="numbers per symbol; 0: as in the file of vectors, else as hidden_size"
     )
@@ -92,24 +89,9 @@ class LanguageModelModel(Section):
     embedding_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the symbols whose vectors are zero for a batch"
     )
-    word_dropout: float = Field(
-        0.0,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="in training a symbol seen n times is read as unknown with probability "
-        "a / (a + n), where a is this number, so that the model learns what to do with them",
-    )
-    zoneout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="in training a unit of a state keeps its value of the step before with this "
-        "probability",
-    )
-    weight_dropout: float = Field(
-        0.0, ge=0, lt=1, description="share of the recurrent weights that is zero for a batch"
-    )
+    word_dropout: WordDropout = 0.0
+    zoneout: Zoneout = 0.0
+    weight_dropout: WeightDropout = 0.0
     label_smoothing: float = Field(
         0.0,
         ge=0,

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from cellwise.errors import ConfigError
 from cellwise.tasks.base import Section
+from cellwise.tasks.fields import MoreWords, VectorsFile
 from cellwise.tasks.transduce_config import TransduceDecoding, TransduceModel
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
 
 
 class ParseData(Section):
@@ -44,13 +44,8 @@ class ParseData(Section):
         "capitals, digits, dashes and ending",
     )
     max_length: int = Field(100, ge=1, description="training sentences of more words are left out")
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        50_000,
-        ge=0,
-        description="so many words from the start of the file of vectors are known, too, although "
-        "the training data does not hold them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 50_000
 
 
 class ParseModel(TransduceModel):

@@ -7,7 +7,14 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import (
+    CellName,
+    MoreWords,
+    VectorsFile,
+    WeightDropout,
+    WordDropout,
+    Zoneout,
+)
 
 Format = Literal["conllu", "columns"]
 Column = Literal["upos", "xpos", "feats", "deprel", "lemma"]
@@ -50,22 +57,14 @@ class TagData(Section):
     min_count: int = Field(
         1, ge=1, description="words that the training data holds less often are unknown words"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        50_000,
-        ge=0,
-        description="so many words from the start of the file of vectors are known, too, although "
-        "the training data does not hold them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 50_000
 
 
 class TagModel(Section):
     """Word vectors, characters folded to vectors, the layers over the sentence, and the head."""
 
-    cell: str = Field(
-        "lstm",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "lstm"
     head: Head = Field(
         "softmax",
         description="'softmax': each label for itself; 'crf': the most probable sequence of "
@@ -88,27 +87,9 @@ class TagModel(Section):
     dropout: float = Field(
         0.33, ge=0, lt=1, description="dropout on every layer's input, the same mask at every step"
     )
-    zoneout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="in training a unit of the layers over the sentence keeps its state of the "
-        "step before with this probability",
-    )
-    weight_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the recurrent weights over the sentence that is zero for a batch",
-    )
-    word_dropout: float = Field(
-        0.25,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="in training a word seen n times is hidden with probability a / (a + n), where "
-        "a is this number, so that the model learns what to do with unknown words",
-    )
+    zoneout: Zoneout = 0.0
+    weight_dropout: WeightDropout = 0.0
+    word_dropout: WordDropout = 0.25
     label_smoothing: float = Field(
         0.0,
         ge=0,

@@ -11,7 +11,14 @@ from cellwise.errors import ConfigError
 from cellwise.heads.scheduled_sampling import Growth
 from cellwise.heads.search import Normalisation
 from cellwise.tasks.base import Section
-from cellwise.tasks.word_vectors import FILE_OF_VECTORS
+from cellwise.tasks.fields import (
+    CellName,
+    MoreWords,
+    VectorsFile,
+    WeightDropout,
+    WordDropout,
+    Zoneout,
+)
 
 AttentionName = Literal["none", "multiplicative", "additive"]
 Sharing = Literal["none", "target", "all"]
@@ -76,22 +83,14 @@ class TransduceData(Section):
     min_count: int = Field(
         1, ge=1, description="symbols that the training pairs hold less often become <unknown>"
     )
-    vectors: str = Field("", description=FILE_OF_VECTORS)
-    more_words: int = Field(
-        0,
-        ge=0,
-        description="so many words from the start of the file of vectors are known as sources, "
-        "too, though train lacks them",
-    )
+    vectors: VectorsFile = ""
+    more_words: MoreWords = 0
 
 
 class TransduceModel(Section):
     """The encoder, the attention and the decoder."""
 
-    cell: str = Field(
-        "lstm",
-        description="a name from `cellwise cells`, a path to a file of equations, or the equations",
-    )
+    cell: CellName = "lstm"
     embedding_size: int = Field(
         64,
         ge=0,
@@ -130,28 +129,9 @@ class TransduceModel(Section):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="dropout on every layer's input, the same mask at every step"
     )
-    zoneout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="in training a unit of a layer keeps its state of the step before with this "
-        "probability",
-    )
-    weight_dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="share of the recurrent weights that is zero for a batch (step by step: for a "
-        "step)",
-    )
-    word_dropout: float = Field(
-        0.0,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="in training a source symbol seen n times is hidden with probability "
-        "a / (a + n), where a is this number; 0: never",
-    )
+    zoneout: Zoneout = 0.0
+    weight_dropout: WeightDropout = 0.0
+    word_dropout: WordDropout = 0.0
     label_smoothing: float = Field(
         0.0,
         ge=0,

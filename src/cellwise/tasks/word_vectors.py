@@ -15,12 +15,6 @@ from cellwise.data.vectors import read_vectors
 from cellwise.data.vocabulary import Vocabulary
 from cellwise.errors import DataError
 
-FILE_OF_VECTORS = (
-    "word vectors to start from: a text file as word2vec and GloVe write it, also .gz, or a "
-    "matrix in .safetensors with its words beside it; empty: none"
-)
-"""What `data.vectors` names, in every task."""
-
 Table = Mapping[str, NDArray[np.float32]]
 
 
