@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cellwise.brackets import BracketError, Tree, parse
 from cellwise.data.archives import members
-from cellwise.data.lines import read_lines
+from cellwise.data.lines import decoded, read_lines
 from cellwise.errors import DataError
 
 ENDINGS = (".txt", ".mrg", ".tree", ".trees", ".ptb", ".psd")
@@ -64,16 +64,4 @@ def _members(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The files of an archive that hold trees: the name within the archive's, and the lines."""
     for member, raw in members(path, _is_text):
         name = f"{path}/{member}"
-        yield name, _decoded(raw, name).split("\n")
-
-
-def _decoded(raw: bytes, name: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        position = error.start - raw.rfind(b"\n", 0, error.start)
-        raise DataError(
-            f"{name}, line {line}: byte {position} of the line (0x{raw[error.start]:02x}) "
-            "is not UTF-8; convert the file to UTF-8 first"
-        ) from error
+        yield name, decoded(raw, name).split("\n")
