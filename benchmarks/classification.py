@@ -128,12 +128,9 @@ def trained(settings: Sequence[str], folder: Path, reporter: Reporter) -> Result
     """Train the recipe with these settings into a folder, and judge on the test part."""
     TASKS.setdefault(WITH_TORCH, ClassifyWithTorch)
     outcome = train(load_config("classify", settings), folder, reporter=reporter)
-    run = load_run(folder)
-    examples = run.task.read("train")
-    tokens = sum(map(run.task.size, examples)) / len(examples)
-    speeds = [line["units_per_second"] for line in read_metrics(folder) if line["part"] == "train"]
-    pace = tokens * fmean(speeds) if speeds else 0.0
-    return Result(outcome.seconds, outcome.epochs, pace, run.evaluate())
+    lines = [line for line in read_metrics(folder) if line["part"] == "train"]
+    pace = fmean(line["symbols_per_second"] for line in lines) if lines else 0.0
+    return Result(outcome.seconds, outcome.epochs, pace, load_run(folder).evaluate())
 
 
 def table_row(name: str, layers: str, results: Sequence[Result]) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from cellwise.data.mapped import MappedExamples, MappedLines, sizes_of
+from cellwise.training.config import load_config
 from cellwise.training.counting import Counted
 from cellwise.training.fingerprint import fingerprint
+from cellwise.training.run import train
 from tests.training.heard import Heard
 
 
@@ -36,3 +38,15 @@ def test_what_the_examples_know_of_themselves_is_still_known(tmp_path):
     counted = Counted(examples, Heard(), "vocabulary")
     assert sizes_of(counted, lambda _: 1 // 0) == examples.sizes
     assert fingerprint(train=counted) == fingerprint(train=examples)
+
+
+def test_a_task_shows_its_passes_over_what_are_no_examples(tmp_path):
+    (tmp_path / "text.txt").write_text("the sea sings\n" * 300)
+    settings = [f"data.train={tmp_path}/text.txt", "data.dev_share=0.1", "model.hidden_size=4"]
+    heard = Heard()
+    config = load_config("language_model", [*settings, "training.epochs=1"])
+    train(config, tmp_path / "run", reporter=heard)
+    passes = [word[0] for word in heard.words if word[1:] == (0, 0)]
+    assert passes == ["vocabulary", "reading", "reading"]
+    begins = heard.words.index(("vocabulary", 0, 0))
+    assert heard.words[begins : begins + 3] == [("vocabulary", 0, 0), (256, ""), ("end",)]

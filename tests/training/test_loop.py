@@ -18,6 +18,7 @@ from cellwise.training.metrics import read_metrics
 from cellwise.training.stops import DivergedError, StoppedError, StopSignal
 from tests.tolerances import TOLERANCE
 from tests.training.heard import Heard
+from tests.training.toy import Toy
 
 BASE = """
 task = "toy"
@@ -29,7 +30,7 @@ log_every = 3
 device = "cpu"
 tensorboard = false
 """
-CLOCK = ("seconds", "units_per_second")
+CLOCK = ("seconds", "units_per_second", "symbols_per_second")
 
 
 def configure(tmp_path, *overrides):
@@ -347,6 +348,19 @@ def test_progress_shows_the_vocabulary_and_the_speed_in_the_tasks_units(tmp_path
     steps = heard.words[start : start + 3]
     assert [count for count, _ in steps] == [3, 3, 2]
     assert all(re.fullmatch(r"loss \d\.\d{4}  [\d,]+ words/s", text) for _, text in steps)
+
+
+def test_a_second_speed_is_that_of_what_sizes_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(Toy, "measure", "letters")
+    heard = Heard()
+    config = configure(tmp_path, "training.epochs=1", "training.log_every=8")
+    run.train(config, tmp_path / "run", reporter=heard)
+    last = [text for _, text in heard.words[heard.words.index(("epoch 1/1", 8, 0)) + 1 :][:8]][-1]
+    assert re.fullmatch(r"loss \d\.\d{4}  [\d,]+ units/s, [\d,]+ letters/s", last)
+    [line] = [line for line in read_metrics(tmp_path / "run") if line["part"] == "train"]
+    letters = [len(word) for word, _ in config.make_task().read("train")]
+    mean = line["letters_per_second"] / line["units_per_second"]
+    assert mean == pytest.approx(sum(letters) / len(letters), rel=1e-3)
 
 
 def test_the_learning_rate_falls_step_by_step_with_the_epochs(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -105,6 +105,7 @@ class TextStream(Sequence[Window]):
         encode: the numbers of a line, with that of its end, if this is a symbol.
         size: the symbols of a window; the last one may hold fewer.
         in_memory: False: the numbers lie in a file of the system's temporary folder, 4 bytes each.
+        passing: gives the lines of the text, and may show how far the pass over them is.
     """
 
     def __init__(
@@ -114,8 +115,10 @@ class TextStream(Sequence[Window]):
         size: int,
         *,
         in_memory: bool = True,
+        passing: Callable[[Text], Iterable[str]] = iter,
     ):
         self.text, self.size, self._encode, self._in_memory = text, size, encode, in_memory
+        self._passing = passing
         self.characters = 0
 
     @cached_property
@@ -137,7 +140,7 @@ class TextStream(Sequence[Window]):
     def _pieces(self) -> Iterator[Numbers]:
         yield np.array([END], np.int32)
         self.characters = 0
-        for lines in in_chunks(self.text, LINES_AT_ONCE):
+        for lines in in_chunks(self._passing(self.text), LINES_AT_ONCE):
             self.characters += sum(len(line) + 1 for line in lines)
             yield np.array([number for line in lines for number in self._encode(line)], np.int32)
 

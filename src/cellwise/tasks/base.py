@@ -58,11 +58,16 @@ class Report:
     confusion: Confusion | None = None
 
 
+Passing = Callable[[Iterable[Any], str], Iterable[Any]]
+"""Gives the items of a long pass, and shows under a name how far it is."""
+
+
 class Task(ABC, Generic[Example, Batch]):
     """One use of a recurrent network: from a file of examples to metrics and answers.
 
     A task object holds its three configuration sections and, after `fit` or `restore`, its
-    vocabularies.
+    vocabularies. Passes over data other than the examples, which may take long, go through
+    `passing`; who runs the task replaces it to show them.
     """
 
     name: ClassVar[str]
@@ -75,6 +80,8 @@ class Task(ABC, Generic[Example, Batch]):
     goal: Literal["min", "max"]
     unit: ClassVar[str] = "units"
     """What the loss is a sum over, in the plural, as shown with the speed of training."""
+    measure: ClassVar[str] = ""
+    """What `size` counts, in the plural, where that is not the unit; this speed is shown, too."""
     carries: ClassVar[bool] = False
     """Whether a batch goes on where the batch before it stopped, so that row i belongs to row i.
 
@@ -83,6 +90,7 @@ class Task(ABC, Generic[Example, Batch]):
 
     def __init__(self, data: Section, model: Section, decoding: Section):
         self.data, self.model, self.decoding = data, model, decoding
+        self.passing: Passing = lambda items, name: items
 
     @abstractmethod
     def read(self, part: Part) -> Sequence[Example]:
@@ -115,6 +123,10 @@ class Task(ABC, Generic[Example, Batch]):
     @abstractmethod
     def size(self, example: Example) -> int:
         """The length by which examples are put into batches of like length."""
+
+    def training_size(self, example: Example) -> int:
+        """What training reads of an example; `size`, unless that is less in training."""
+        return self.size(example)
 
     def plan(
         self, sizes: Sequence[int], batch_size: int, *, seed: int, epoch: int

@@ -58,6 +58,7 @@ class Classify(Task[Labelled, TextBatch]):
     metric = "accuracy"
     goal = "max"
     unit = "texts"
+    measure = "symbols"
 
     data: ClassifyData
     model: ClassifyModel
@@ -128,6 +129,10 @@ class Classify(Task[Labelled, TextBatch]):
     def size(self, example: Labelled) -> int:
         """The symbols of a text that are read."""
         return len(self._cut(example))
+
+    def training_size(self, example: Labelled) -> int:
+        """The symbols of a text, or of the stretch of it that training reads."""
+        return min(self.size(example), self.model.crop or self.data.max_length)
 
     def collate(self, examples: Sequence[Labelled]) -> TextBatch:
         """The tensors of a batch; labels that training did not have are left out of the loss."""

@@ -151,6 +151,12 @@ class ClassifyModel(Section):
         0.5, ge=0, lt=1, description="dropout between layers and on the text's vector"
     )
     word_dropout: WordDropout = 0.25
+    crop: int = Field(
+        0,
+        ge=0,
+        description="in training a text of more symbols than this is read from a stretch of so "
+        "many, drawn anew each time; 0: all of it",
+    )
     zoneout: Zoneout = 0.0
     weight_dropout: WeightDropout = 0.0
     label_smoothing: float = Field(

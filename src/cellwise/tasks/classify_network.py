@@ -29,6 +29,16 @@ class Texts:
         """The same texts on a device."""
         return Texts(self.symbols.to(device), self.lengths.to(device))
 
+    def crop(self, size: int) -> Texts:
+        """A random stretch of each text: `size` symbols, or all where there are no more."""
+        lengths = self.lengths.clamp(max=size)
+        room = self.lengths - lengths + 1
+        first = (torch.rand(room.shape, device=room.device) * room).long()
+        steps = torch.arange(min(size, len(self.symbols)), device=room.device)[:, None]
+        places = (first + steps).clamp(max=len(self.symbols) - 1)
+        symbols = self.symbols.gather(0, places).masked_fill(steps >= lengths, PAD)
+        return Texts(symbols, lengths)
+
 
 class TextClassifier(nn.Module):
     """A class for a text, from recurrent layers of any cell.
@@ -47,6 +57,7 @@ class TextClassifier(nn.Module):
         self.words = nn.Embedding(len(words), embedding_size, padding_idx=PAD)
         nn.init.uniform_(self.words.weight, -config.embedding_range, config.embedding_range)
         self.words.weight.requires_grad_(config.tune_vectors)
+        self.crop = config.crop
         self.hiding: Tensor
         self.register_buffer("hiding", hiding(words, config.word_dropout), persistent=False)
         self.embedding_dropout = LockedDropout(config.embedding_dropout)
@@ -75,7 +86,9 @@ class TextClassifier(nn.Module):
         return cast(Tensor, self.head(self.dropout(self.encode(texts))))
 
     def encode(self, texts: Texts) -> Tensor:
-        """The vectors of texts, `[B, F]`."""
+        """The vectors of texts, `[B, F]`; in training of a stretch of each, if `crop` says so."""
+        if self.training and self.crop:
+            texts = texts.crop(self.crop)
         return cast(Tensor, self.pooling(self.read(texts), texts.lengths))
 
     def read(self, texts: Texts) -> Tensor:

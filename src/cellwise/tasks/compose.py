@@ -57,6 +57,8 @@ class Compose(Task[Tree, LabelledBatch]):
     Decoding = ComposeDecoding
     metric = "accuracy_root"
     goal = "max"
+    unit = "labels"
+    measure = "nodes"
 
     data: ComposeData
     model: ComposeModel

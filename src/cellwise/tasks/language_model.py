@@ -91,9 +91,13 @@ class LanguageModelling(Task[Window, WindowBatch]):
         data = self.data
         self._check_vectors()
         self.symbols = Symbols.fit(
-            data.unit, text, n_subwords=data.n_subwords, lowercase=data.lowercase
+            data.unit,
+            self.passing(text, "subwords"),
+            n_subwords=data.n_subwords,
+            lowercase=data.lowercase,
         )
-        words = Vocabulary.build(map(self.symbols.cut, text), min_count=data.min_count)
+        lines = self.passing(text, "vocabulary")
+        words = Vocabulary.build(map(self.symbols.cut, lines), min_count=data.min_count)
         if data.max_symbols:
             kept = slice(data.max_symbols)
             words = Vocabulary(words.symbols[kept], words.counts[kept])
@@ -126,9 +130,6 @@ class LanguageModelling(Task[Window, WindowBatch]):
 
     def numbers(self, line: str) -> list[int]:
         """The numbers of a line's symbols, with that of its end, if this is one."""
-        if not hasattr(self, "_vectors"):
-            # How long a text is depends on its symbols, and may be asked before they are learnt.
-            self.fit(self.read("train"))
         numbers = self.words.encode(self.symbols.cut(line))
         return [*numbers, END] if self.data.line_ends else numbers
 
@@ -221,9 +222,16 @@ class LanguageModelling(Task[Window, WindowBatch]):
 
     def _stream(self, text: Text) -> TextStream:
         size, in_memory = self.model.window, self.data.in_memory
-        stream = TextStream(text, self.numbers, size, in_memory=in_memory)
+        stream = TextStream(text, self.numbers, size, in_memory=in_memory, passing=self._lines)
         self._streams.add(stream)
         return stream
+
+    def _lines(self, text: Text) -> Iterable[str]:
+        """The lines of a text that is about to become numbers."""
+        if not hasattr(self, "_vectors"):
+            # How long a text is depends on its symbols, and may be asked before they are learnt.
+            self.fit(self.read("train"))
+        return self.passing(text, "reading")
 
     @cached_property
     def _texts(self) -> dict[Part, Text | None]:

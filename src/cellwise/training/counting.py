@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 from cellwise.training.progress import Reporter
@@ -42,11 +42,18 @@ class Counted(Sequence[Item], Generic[Item]):
         return getattr(self._items, name)
 
     def __iter__(self) -> Iterator[Item]:
-        self._reporter.begin(self._name, len(self))
-        try:
-            for count, item in enumerate(self._items, start=1):
-                yield item
-                if count % STRIDE == 0:
-                    self._reporter.advance(STRIDE)
-        finally:
-            self._reporter.end()
+        return counted(self._items, self._name, self._reporter, total=len(self))
+
+
+def counted(
+    items: Iterable[Item], name: str, reporter: Reporter, *, total: int = 0
+) -> Iterator[Item]:
+    """The items; a reporter's bar moves along. Where `total` is 0 nobody knows how many come."""
+    reporter.begin(name, total)
+    try:
+        for count, item in enumerate(items, start=1):
+            yield item
+            if count % STRIDE == 0:
+                reporter.advance(STRIDE)
+    finally:
+        reporter.end()

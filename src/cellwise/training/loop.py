@@ -56,7 +56,7 @@ class Loop:
         self.device = setting.processes.device
         self.model = model.to(self.device)
         self.position = Position()
-        self._sizes = sizes_of(setting.train, setting.task.size)
+        self._sizes = sizes_of(setting.train, setting.task.training_size)
         self._planned: tuple[int, list[list[int]]] = (-1, [])
         self._dev = choose(setting.dev, self.config)
         total = self.config.epochs * -(-len(self._plan(0)) // self.config.accumulate)
@@ -143,7 +143,7 @@ class Loop:
         at.step += 1
         at.batch += len(batches)
         self._average.update(at, epoch_over=at.batch >= len(self._plan(at.epoch)))
-        self._count(loss, units, time.monotonic() - start)
+        self._count(loss, units, time.monotonic() - start, self._measured(examples))
         self.setting.reporter.advance(len(batches), self._shown())
         if at.step % self.config.log_every == 0:
             self._write_line(rate)
@@ -158,24 +158,31 @@ class Loop:
             saved=self._saved_step,
         )
 
-    def _count(self, loss: float, units: int, seconds: float) -> None:
+    def _measured(self, batches: list[list[Any]]) -> int:
+        """What the task's `measure` counts in some batches of all processes."""
+        task, processes = self.setting.task, self.setting.processes
+        if not task.measure:
+            return 0
+        own = sum(task.training_size(example) for batch in batches for example in batch)
+        return int(processes.sum(float(own))[0])
+
+    def _count(self, loss: float, units: int, seconds: float, size: int) -> None:
         at = self.position
         at.seconds += seconds
-        at.since_line.add(loss, units, seconds)
-        at.since_epoch.add(loss, units, seconds)
+        at.since_line.add(loss, units, seconds, size)
+        at.since_epoch.add(loss, units, seconds, size)
 
     def _shown(self) -> str:
-        epoch = self.position.since_epoch
-        return f"loss {epoch.mean_loss:.4f}  {epoch.speed:,.0f} {self.setting.task.unit}/s"
+        epoch, task = self.position.since_epoch, self.setting.task
+        size = f", {epoch.size_speed:,.0f} {task.measure}/s" if task.measure else ""
+        return f"loss {epoch.mean_loss:.4f}  {epoch.speed:,.0f} {task.unit}/s{size}"
 
     def _write_line(self, rate: float) -> None:
-        window = self.position.since_line
-        self._write(
-            "train",
-            loss=window.mean_loss,
-            learning_rate=rate,
-            units_per_second=round(window.speed, 1),
-        )
+        window, measure = self.position.since_line, self.setting.task.measure
+        speeds = {"units_per_second": round(window.speed, 1)}
+        if measure:
+            speeds[f"{measure}_per_second"] = round(window.size_speed, 1)
+        self._write("train", loss=window.mean_loss, learning_rate=rate, **speeds)
         self.position.since_line = Window()
 
     # Evaluation and what follows from it.

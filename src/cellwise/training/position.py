@@ -10,17 +10,19 @@ from cellwise.training.settings import TrainingConfig
 
 @dataclass
 class Window:
-    """Sums since the last line of metrics: the loss in nats, units, and seconds of work."""
+    """Sums since the last line of metrics: the loss in nats, units, seconds of work, and sizes."""
 
     loss: float = 0.0
     units: int = 0
     seconds: float = 0.0
+    size: int = 0
 
-    def add(self, loss: float, units: int, seconds: float) -> None:
+    def add(self, loss: float, units: int, seconds: float, size: int = 0) -> None:
         """Count one step."""
         self.loss += loss
         self.units += units
         self.seconds += seconds
+        self.size += size
 
     @property
     def mean_loss(self) -> float:
@@ -31,6 +33,11 @@ class Window:
     def speed(self) -> float:
         """Units per second."""
         return self.units / self.seconds if self.seconds else 0.0
+
+    @property
+    def size_speed(self) -> float:
+        """What the task's `size` counts, per second."""
+        return self.size / self.seconds if self.seconds else 0.0
 
 
 @dataclass

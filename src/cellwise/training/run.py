@@ -33,7 +33,7 @@ from cellwise.training.config import (
     parse_config,
     read_text,
 )
-from cellwise.training.counting import Counted
+from cellwise.training.counting import Counted, counted
 from cellwise.training.fingerprint import check_same_data, fingerprint
 from cellwise.training.folders import locked, prepared
 from cellwise.training.loop import Loop, Setting
@@ -314,6 +314,7 @@ def _make_loop(
 ) -> Loop:
     """Read the data, build the model, and write what the run folder starts with."""
     task = config.make_task()
+    task.passing = functools.partial(counted, reporter=reporter)
     train_examples, dev = _read(task, "train"), _read(task, "dev")
     checkpoint = load_checkpoint(folder) if goes_on else None
     data = fingerprint(train=train_examples, dev=dev)
