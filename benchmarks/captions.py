@@ -32,22 +32,20 @@ from benchmarks.captions_baselines import (
     nearest,
     scores,
 )
-from benchmarks.pronounce import TorchLayer
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.data.captions import Captioned
 from cellwise.data.image_features import read_features
 from cellwise.data.images import Images
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS, Describe
 from cellwise.tasks.base import Part
-from cellwise.tasks.describe_network import Describer
 from cellwise.training.config import RunConfig, parse_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import Run, load_run, train
 from cellwise.training.sources import PARTS, recipe_text
 
-WITH_TORCH = "describe_with_torch"
+PEER = with_torch(Describe)
 HEAD = ("captions from", "BLEU", "BLEU-1", "distinct", "nats / symbol", "BLEU, other photo", "min")
 METRICS = {"bleu": 1, "bleu_1": 1, "distinct_captions": 0, "loss": 2}
 """The metrics of the table's first columns, and their digits."""
@@ -63,20 +61,6 @@ class Plan:
 
     seeds: int
     peer: bool
-
-
-class DescribeWithTorch(Describe):
-    """The task with torch's module as its decoder."""
-
-    name = WITH_TORCH
-
-    def build(self) -> Describer:
-        """A fresh model, its recurrent layers replaced."""
-        model = super().build()
-        layer: torch.nn.Module = model.decoder
-        assert isinstance(layer, Recurrent)
-        setattr(model, "decoder", TorchLayer(layer))  # noqa: B010 - of another type, on purpose
-        return model
 
 
 @dataclass(frozen=True)
@@ -118,7 +102,7 @@ def trained(
     folder: Path, overrides: Sequence[str], out: Path, *, seeds: int, reporter: Reporter
 ) -> Result:
     """Train with each seed, and judge on the test part; the judging is not timed."""
-    task = WITH_TORCH if out.name == "torch" else "describe"
+    task = PEER.name if out.name == "torch" else "describe"
     metrics, other, minutes = [], [], []
     for seed in range(1, seeds + 1):
         config = configured(folder, [*overrides, f"training.seed={seed}"], task=task)
@@ -171,7 +155,7 @@ def measure(
     given = [*overrides, "model.encoder=features", "model.attention=none"]
     models = {"network trained along": ("cnn", overrides), "features of the file": ("file", given)}
     if plan.peer:
-        TASKS.setdefault(WITH_TORCH, DescribeWithTorch)
+        TASKS.setdefault(PEER.name, PEER)
         models["network trained along, torch.nn writes"] = ("torch", overrides)
     learnt = {
         f"describe, {name}": trained(

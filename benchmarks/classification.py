@@ -22,37 +22,20 @@ from typing import Annotated
 
 import torch
 import typer
-from torch import nn
 
-from benchmarks.pronounce import TorchLayer
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.errors import ConfigError, nearest
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS, Classify
-from cellwise.tasks.classify_network import TextClassifier
 from cellwise.training.config import load_config
 from cellwise.training.metrics import read_metrics
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
 
-WITH_TORCH = "classify_with_torch"
-LAYERS = {"ours": Classify.name, "torch.nn": WITH_TORCH}
+PEER = with_torch(Classify)
+LAYERS = {"ours": Classify.name, "torch.nn": PEER.name}
 HEAD = ("data", "layers", "runs", "accuracy", "macro F1", "wanted", "epochs", "s", "tokens / s")
-
-
-class ClassifyWithTorch(Classify):
-    """The task with torch's module in its model."""
-
-    name = WITH_TORCH
-
-    def build(self) -> TextClassifier:
-        """A fresh model, its recurrent layers replaced."""
-        model: nn.Module = super().build()
-        assert isinstance(model, TextClassifier)
-        assert isinstance(model.reader, Recurrent)
-        setattr(model, "reader", TorchLayer(model.reader))  # noqa: B010 - of another type
-        return model
 
 
 @dataclass(frozen=True)
@@ -126,7 +109,7 @@ def settings_of(row: DataSet, folder: Path) -> list[str]:
 
 def trained(settings: Sequence[str], folder: Path, reporter: Reporter) -> Result:
     """Train the recipe with these settings into a folder, and judge on the test part."""
-    TASKS.setdefault(WITH_TORCH, ClassifyWithTorch)
+    TASKS.setdefault(PEER.name, PEER)
     outcome = train(load_config("classify", settings), folder, reporter=reporter)
     lines = [line for line in read_metrics(folder) if line["part"] == "train"]
     pace = fmean(line["symbols_per_second"] for line in lines) if lines else 0.0

@@ -24,16 +24,13 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from torch import nn
 
-from benchmarks.pronounce import TorchLayer
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.data.text_stream import TextStream
 from cellwise.errors import ConfigError, DataError
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS, LanguageModelling
-from cellwise.tasks.language_model_network import LanguageModel
 from cellwise.tasks.ngrams import NGrams
 from cellwise.training.config import RunConfig, parse_config
 from cellwise.training.metrics import read_metrics
@@ -43,24 +40,10 @@ from cellwise.training.sources import recipe_text
 
 ORDER = 5
 NGRAM = f"{ORDER}-gram"
-WITH_TORCH = "language_model_with_torch"
-LAYERS = {"ours": LanguageModelling.name, "torch.nn": WITH_TORCH}
+PEER = with_torch(LanguageModelling)
+LAYERS = {"ours": LanguageModelling.name, "torch.nn": PEER.name}
 MODELS = (NGRAM, *LAYERS)
 HEAD = ("data", "model", "nats", "perplexity", "bits / character", "wanted", "s", "symbols / s")
-
-
-class LanguageModellingWithTorch(LanguageModelling):
-    """The task with torch's module in its model."""
-
-    name = WITH_TORCH
-
-    def build(self) -> LanguageModel:
-        """A fresh model, its recurrent layers replaced."""
-        model: nn.Module = super().build()
-        assert isinstance(model, LanguageModel)
-        assert isinstance(model.layers, Recurrent)
-        setattr(model, "layers", TorchLayer(model.layers))  # noqa: B010 - of another type
-        return model
 
 
 @dataclass(frozen=True)
@@ -179,7 +162,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
 ) -> None:
     """Train each model on each text, and print what they make of the test parts."""
-    TASKS.setdefault(WITH_TORCH, LanguageModellingWithTorch)
+    TASKS.setdefault(PEER.name, PEER)
     wanted = chosen(models, MODELS)
     found = []
     with TemporaryDirectory() as scratch:

@@ -24,21 +24,19 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.pronounce import TorchLayer
 from benchmarks.sentiment_trees import shown
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.errors import ConfigError, nearest
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS
 from cellwise.tasks.parse import Parse
-from cellwise.tasks.parse_network import TreeNetwork
 from cellwise.training.config import RunConfig, parse_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
 from cellwise.training.sources import recipe_text
 
-WITH_TORCH = "parse_with_torch"
+PEER = with_torch(Parse)
 METRICS = ("f1_40", "f1", "complete_match_40", "well_formed")
 HEAD = ("decoder", "layers", "runs", "F1 ≤ 40", "F1", "all right ≤ 40", "trees", "seconds")
 
@@ -50,21 +48,7 @@ ROWS: Mapping[str, Sequence[str]] = {
 """What the decoder sees of the sentence: what each row has other than the recipe."""
 
 
-class ParseWithTorch(Parse):
-    """The task with torch's modules in its model."""
-
-    name = WITH_TORCH
-
-    def build(self) -> TreeNetwork:
-        """A fresh model, its recurrent layers replaced."""
-        model = super().build()
-        for name, layer in list(model.named_modules()):
-            if isinstance(layer, Recurrent):
-                model.set_submodule(name, TorchLayer(layer))
-        return model
-
-
-LAYERS: Mapping[str, str] = {"ours": Parse.name, "torch.nn": WITH_TORCH}
+LAYERS: Mapping[str, str] = {"ours": Parse.name, "torch.nn": PEER.name}
 
 
 @dataclass(frozen=True)
@@ -127,7 +111,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
 ) -> None:
     """Train each row with our layers and with torch's, and print the figures of the test part."""
-    TASKS.setdefault(WITH_TORCH, ParseWithTorch)
+    TASKS.setdefault(PEER.name, PEER)
     base = [*data_settings(folder), f"training.threads={threads}"]
     table = []
     with TemporaryDirectory() as scratch:

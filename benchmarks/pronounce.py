@@ -3,9 +3,7 @@
     python -m benchmarks.pronounce               # both in full
     python -m benchmarks.pronounce --epochs 1
 
-Both start from the same weights and draw the same dropout; torch's second biases stay zero, since
-ours has one. torch's encoder reads packed sequences, for its second direction must start at each
-sequence's own end.
+Both start from the same weights and draw the same dropout.
 """
 
 from __future__ import annotations
@@ -17,82 +15,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import torch
 import typer
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
-from cellwise.bench.torch_twin import torch_twin
-from cellwise.errors import ConfigError
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS, Transduce
-from cellwise.tasks.encoder_decoder import EncoderDecoder
 from cellwise.training.config import RunConfig, parse_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
 from cellwise.training.sources import recipe_text
 
-WITH_TORCH = "transduce_with_torch"
+PEER = with_torch(Transduce)
 HEAD = ("layers", "seconds", "epochs", "WER", "PER", "seconds / ours")
-
-
-class TorchLayer(nn.Module):
-    """torch's module in the place of a `Recurrent`, with its weights and called like it.
-
-    Args:
-        layer: what to replace.
-
-    Raises:
-        ConfigError: torch has no such cell.
-    """
-
-    def __init__(self, layer: Recurrent):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            module = torch_twin(layer)
-        if module is None:
-            raise ConfigError(f"torch.nn has no {layer.cell.name}")
-        self.module = module
-        for name, parameter in module.named_parameters():
-            parameter.requires_grad_(not name.startswith("bias_hh"))
-
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `Recurrent.forward` on padded batches [T, B, I]."""
-        given = None if state is None else self._given(state)
-        if lengths is None:
-            y, last = self.module(x, given)
-            return y, _tuple(last)
-        packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
-        outputs, last = self.module(packed, given)
-        return pad_packed_sequence(outputs, total_length=len(x))[0], _tuple(last)
-
-    def _given(self, state: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
-        whole = tuple(part.contiguous() for part in state)
-        return whole if isinstance(self.module, nn.LSTM) else whole[0]
-
-
-def _tuple(state: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return (state,) if isinstance(state, Tensor) else state
-
-
-class TransduceWithTorch(Transduce):
-    """The task with torch's modules in its model."""
-
-    name = WITH_TORCH
-
-    def build(self) -> EncoderDecoder:
-        """A fresh model, its recurrent layers replaced."""
-        model: nn.Module = super().build()
-        for name in ("encoder", "decoder"):
-            layer = model.get_submodule(name)
-            assert isinstance(layer, Recurrent)
-            setattr(model, name, TorchLayer(layer))
-        assert isinstance(model, EncoderDecoder)
-        return model
 
 
 @dataclass(frozen=True)
@@ -120,8 +55,8 @@ def trained(task: str, overrides: Sequence[str], folder: Path, reporter: Reporte
 
 def measure(overrides: Sequence[str], folder: Path, reporter: Reporter) -> dict[str, Result]:
     """Train with our layers, then with torch's."""
-    TASKS.setdefault(WITH_TORCH, TransduceWithTorch)
-    names = {"ours": Transduce.name, "torch.nn": WITH_TORCH}
+    TASKS.setdefault(PEER.name, PEER)
+    names = {"ours": Transduce.name, "torch.nn": PEER.name}
     return {who: trained(task, overrides, folder / task, reporter) for who, task in names.items()}
 
 

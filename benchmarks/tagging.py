@@ -22,23 +22,20 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from torch import Tensor
 
-from benchmarks.pronounce import TorchLayer
 from benchmarks.sentiment_trees import shown
+from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.errors import ConfigError, nearest
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS
 from cellwise.tasks.tag import Tag
-from cellwise.tasks.word_tagger import WordTagger
 from cellwise.training.config import RunConfig, parse_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
 from cellwise.training.sources import recipe_text
 
-WITH_TORCH = "tag_with_torch"
+PEER = with_torch(Tag)
 HEAD = ("data", "layers", "runs", "metric", "dev", "test", "seconds")
 
 
@@ -94,35 +91,7 @@ ROWS: Mapping[str, Row] = {
 }
 
 
-class TorchReader(TorchLayer):
-    """torch's module in the place of a `Recurrent`, for sequences that may have no steps.
-
-    torch packs none of those: they are read as one step of padding.
-    """
-
-    def forward(
-        self, x: Tensor, state: Sequence[Tensor] | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """As `Recurrent.forward` on padded batches [T, B, I]."""
-        return super().forward(x, state, None if lengths is None else lengths.clamp(min=1))
-
-
-class TagWithTorch(Tag):
-    """The task with torch's modules in its model."""
-
-    name = WITH_TORCH
-
-    def build(self) -> WordTagger:
-        """A fresh model, its recurrent layers replaced."""
-        model = super().build()
-        for name in ("speller", "reader"):
-            layer = model.get_submodule(name)
-            assert isinstance(layer, Recurrent)
-            setattr(model, name, TorchReader(layer))
-        return model
-
-
-LAYERS: Mapping[str, str] = {"ours": Tag.name, "torch.nn": WITH_TORCH}
+LAYERS: Mapping[str, str] = {"ours": Tag.name, "torch.nn": PEER.name}
 
 
 @dataclass(frozen=True)
@@ -179,7 +148,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
 ) -> None:
     """Train each row with several seeds, and print dev and test metrics and seconds."""
-    TASKS.setdefault(WITH_TORCH, TagWithTorch)
+    TASKS.setdefault(PEER.name, PEER)
     lines = []
     with TemporaryDirectory() as scratch:
         for name in chosen_rows(rows):

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.pronounce import WITH_TORCH, TransduceWithTorch
+from benchmarks.pronounce import PEER
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.tasks import TASKS, Transduce
@@ -99,7 +99,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Keep the runs in this folder.")] = None,
 ) -> None:
     """Train the recipe, and print BLEU with its signature, chrF and the time it took."""
-    TASKS.setdefault(WITH_TORCH, TransduceWithTorch)
+    TASKS.setdefault(PEER.name, PEER)
     settings = [*files(data.resolve()), f"training.threads={threads}", *(set_ or ())]
     reporter = make_reporter()
     with TemporaryDirectory() as scratch:
@@ -114,9 +114,7 @@ def main(
         if seeds > 1:
             rows.append((*together(ours), "", ""))
         if torch_:
-            rows.append(
-                row("torch.nn", [trained(WITH_TORCH, settings, folder / "torch", reporter)])
-            )
+            rows.append(row("torch.nn", [trained(PEER.name, settings, folder / "torch", reporter)]))
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows)}")
     typer.echo("\n".join(f"{name}: {note}" for name, note in ours[0].report.notes.items()))
 

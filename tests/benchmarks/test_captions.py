@@ -68,7 +68,7 @@ def test_exchanged_photos_keep_their_captions():
 
 
 def test_the_whole_table_in_little(tmp_path, monkeypatch):
-    monkeypatch.setitem(TASKS, captions.WITH_TORCH, captions.DescribeWithTorch)
+    monkeypatch.setitem(TASKS, captions.PEER.name, captions.PEER)
     folder = photos.write(tmp_path / "photos")
     names = sorted(path.name for path in folder.glob("*.png"))
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:

@@ -35,7 +35,7 @@ def test_an_unknown_name_is_refused():
 
 
 def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
-    monkeypatch.setitem(TASKS, classification.WITH_TORCH, classification.ClassifyWithTorch)
+    monkeypatch.setitem(TASKS, classification.PEER.name, classification.PEER)
     data = tmp_path / "few.tsv"
     data.write_text(f"text\tlabel\n{ROWS_OF_TEXTS}", encoding="utf-8")
     settings = [f"data.{part}={data}" for part in ("train", "dev", "test")]

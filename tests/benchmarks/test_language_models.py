@@ -5,9 +5,8 @@ import pytest
 from benchmarks import language_models
 from benchmarks.language_models import (
     MODELS,
+    PEER,
     ROWS,
-    WITH_TORCH,
-    LanguageModellingWithTorch,
     Result,
     chosen,
     configured,
@@ -48,10 +47,10 @@ def _unpacked(monkeypatch):
         for name, row in ROWS.items()
     }
     monkeypatch.setattr(language_models, "ROWS", rows)
-    monkeypatch.setitem(TASKS, WITH_TORCH, LanguageModellingWithTorch)
+    monkeypatch.setitem(TASKS, PEER.name, PEER)
 
 
-@pytest.mark.parametrize("task", ["language_model", WITH_TORCH])
+@pytest.mark.parametrize("task", ["language_model", PEER.name])
 def test_a_training_in_little(folder, tmp_path, task):
     config = configured(language_models.ROWS["words"], task, folder, LITTLE)
     found = trained(config, tmp_path / "run", Reporter())

@@ -4,9 +4,7 @@ import pytest
 
 from benchmarks import parsing
 from benchmarks.parsing import ROWS, Result, chosen, configured, table_row, trained
-from benchmarks.pronounce import TorchLayer
 from cellwise.errors import ConfigError
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS
 from cellwise.training.progress import Reporter
 from tests.tasks import phrases
@@ -32,26 +30,13 @@ def data(tmp_path):
 
 
 def test_torchs_layers_in_their_place_learn_the_same(data, tmp_path, monkeypatch):
-    monkeypatch.setitem(TASKS, parsing.WITH_TORCH, parsing.ParseWithTorch)
+    monkeypatch.setitem(TASKS, parsing.PEER.name, parsing.PEER)
     ours, its = (
         trained(configured(task, [*data, *SMALL]), tmp_path / task, Reporter())
         for task in parsing.LAYERS.values()
     )
     assert ours.metrics["loss"] == pytest.approx(its.metrics["loss"], rel=1e-3)
     assert ours.metrics["well_formed"] == its.metrics["well_formed"] == 100
-
-
-def test_every_recurrent_layer_is_replaced(data):
-    task = parsing.ParseWithTorch(
-        *(
-            configured("parse", [*data, *SMALL]).sections()[name]
-            for name in ("data", "model", "decoding")
-        )
-    )
-    task.fit(task.read("train"))
-    modules = list(task.build().modules())
-    assert sum(isinstance(module, TorchLayer) for module in modules) == 3
-    assert not any(isinstance(module, Recurrent) for module in modules)
 
 
 def test_each_row_is_a_configuration_that_holds(data):

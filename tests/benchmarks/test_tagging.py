@@ -1,29 +1,25 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from benchmarks import tagging
 from benchmarks.tagging import (
     ROWS,
     Result,
-    TorchReader,
     chosen_rows,
     configured,
     table_row,
     trained,
 )
 from cellwise.errors import ConfigError
-from cellwise.layers import Recurrent
 from cellwise.tasks import TASKS
 from cellwise.training.progress import Reporter
-from tests.tolerances import TOLERANCE
 
 TAGGED = "Ada\tB-PER\nsaw\tO\nRome\tB-LOC\n\nAlan\tB-PER\nByron\tI-PER\nsaw\tO\nit\tO\n"
 
 
 def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
-    monkeypatch.setitem(TASKS, tagging.WITH_TORCH, tagging.TagWithTorch)
+    monkeypatch.setitem(TASKS, tagging.PEER.name, tagging.PEER)
     data = tmp_path / "few.tsv"
     data.write_text(TAGGED)
     overrides = [f"data.{part}={data}" for part in ("train", "dev", "test")]
@@ -36,14 +32,6 @@ def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
     }
     ours, theirs = (found[who].test["loss"] for who in ("ours", "torch.nn"))
     assert ours == pytest.approx(theirs, rel=1e-3)
-
-
-def test_a_layer_of_torch_reads_words_without_characters():
-    layer = Recurrent("lstm", 3, 4, bidirectional=True, backend="reference")
-    x, lengths = torch.randn(5, 3, 3), torch.tensor([5, 0, 2])
-    (y, _), (other, _) = layer(x, lengths=lengths), TorchReader(layer)(x, lengths=lengths)
-    exact = TOLERANCE[torch.float32]["exact"]
-    torch.testing.assert_close(other[:, [0, 2]], y[:, [0, 2]], **exact)
 
 
 def test_a_row_is_told_with_its_spread():

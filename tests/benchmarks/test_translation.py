@@ -4,7 +4,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks import translation
-from benchmarks.pronounce import WITH_TORCH, TransduceWithTorch
+from benchmarks.pronounce import PEER
 from cellwise.tasks import TASKS
 
 TEXTS = {
@@ -14,7 +14,7 @@ TEXTS = {
 
 
 def test_ours_and_torchs_layers_are_trained_and_judged(tmp_path, monkeypatch):
-    monkeypatch.setitem(TASKS, WITH_TORCH, TransduceWithTorch)
+    monkeypatch.setitem(TASKS, PEER.name, PEER)
     for name in translation.PARTS.values():
         for language, text in TEXTS.items():
             (tmp_path / f"{name}.{language}.gz").write_bytes(gzip.compress(text.encode()))
