@@ -40,10 +40,10 @@ from cellwise.data.image_features import read_features
 from cellwise.data.images import Images
 from cellwise.tasks import TASKS, Describe
 from cellwise.tasks.base import Part
-from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.config import RunConfig, load_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import Run, load_run, train
-from cellwise.training.sources import PARTS, recipe_text
+from cellwise.training.sources import PARTS
 
 PEER = with_torch(Describe)
 HEAD = ("captions from", "BLEU", "BLEU-1", "distinct", "nats / symbol", "BLEU, other photo", "min")
@@ -80,13 +80,12 @@ class Result:
 
 def configured(folder: Path, overrides: Sequence[str], *, task: str = "describe") -> RunConfig:
     """The recipe for the files of a folder."""
-    text = recipe_text("describe").replace('task = "describe"', f'task = "{task}"', 1)
     files = [
         f"data.images={folder / 'images.zip'}",
         f"data.train={folder / 'captions.txt'}",
         f"data.features={folder / 'features_256.npy'}",
     ]
-    return parse_config(text, Path.cwd(), source="recipe", overrides=[*files, *overrides])
+    return load_config("describe", [f"task={task}", *files, *overrides])
 
 
 def exchanged(part: Sequence[Captioned]) -> list[Captioned]:

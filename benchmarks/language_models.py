@@ -25,18 +25,18 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.names import chosen
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.data.text_stream import TextStream
-from cellwise.errors import ConfigError, DataError
+from cellwise.errors import DataError
 from cellwise.tasks import TASKS, LanguageModelling
 from cellwise.tasks.ngrams import NGrams
-from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.config import RunConfig, load_config
 from cellwise.training.metrics import read_metrics
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
-from cellwise.training.sources import recipe_text
 
 ORDER = 5
 NGRAM = f"{ORDER}-gram"
@@ -91,9 +91,7 @@ def configured(row: DataSet, task: str, folder: Path, overrides: Sequence[str]) 
         if not place.is_file():
             raise DataError(f"there is no {place}")
     settings = [f"data.{part}={place}" for part, place in places.items()]
-    text = recipe_text(row.recipe).replace('task = "language_model"', f'task = "{task}"', 1)
-    source = f"recipe {row.recipe}"
-    return parse_config(text, Path.cwd(), source=source, overrides=[*settings, *overrides])
+    return load_config(row.recipe, [f"task={task}", *settings, *overrides])
 
 
 def trained(config: RunConfig, folder: Path, reporter: Reporter) -> Result:
@@ -138,19 +136,6 @@ def table_row(name: str, model: str, result: Result) -> tuple[str, ...]:
     )
 
 
-def chosen(text: str, known: Sequence[str]) -> list[str]:
-    """The names in a text that separates them by commas.
-
-    Raises:
-        ConfigError: one is unknown.
-    """
-    names = text.split(",")
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"there is no '{name}'; there are {', '.join(known)}")
-    return names
-
-
 def main(
     folder: Annotated[Path, typer.Argument(help="Holds the data sets.")],
     rows: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(ROWS),
@@ -166,7 +151,7 @@ def main(
     wanted = chosen(models, MODELS)
     found = []
     with TemporaryDirectory() as scratch:
-        for name in chosen(rows, list(ROWS)):
+        for name in chosen(rows, ROWS):
             for model in wanted:
                 overrides = [f"training.threads={threads}", *(set_ or ())]
                 config = configured(

@@ -24,17 +24,16 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.names import chosen
 from benchmarks.sentiment_trees import shown
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
-from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import TASKS
 from cellwise.tasks.parse import Parse
-from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.config import RunConfig, load_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
-from cellwise.training.sources import recipe_text
 
 PEER = with_torch(Parse)
 METRICS = ("f1_40", "f1", "complete_match_40", "well_formed")
@@ -65,12 +64,6 @@ def data_settings(folder: Path) -> list[str]:
     return [f"data.train={train_file.resolve()}", f"data.test={test_file.resolve()}"]
 
 
-def configured(task: str, overrides: Sequence[str]) -> RunConfig:
-    """The recipe, for a task of that name."""
-    text = recipe_text("parse").replace('task = "parse"', f'task = "{task}"', 1)
-    return parse_config(text, Path.cwd(), source="recipe parse", overrides=overrides)
-
-
 def trained(config: RunConfig, folder: Path, reporter: Reporter) -> Result:
     """Train into a folder, and judge on the test part; the judging of test is not timed."""
     start = time.perf_counter()
@@ -83,20 +76,6 @@ def table_row(name: str, layers: str, results: Sequence[Result]) -> tuple[str, .
     """A row of the table: means over the runs, with their standard deviations."""
     figures = [shown([one.metrics[metric] for one in results]) for metric in METRICS]
     return name, layers, str(len(results)), *figures, shown([one.seconds for one in results])
-
-
-def chosen(names: str, known: Sequence[str], what: str) -> list[str]:
-    """Names separated by commas.
-
-    Raises:
-        ConfigError: there is none of that name.
-    """
-    found = names.split(",")
-    for name in found:
-        if name not in known:
-            hint = nearest(name, known) or f"There are {', '.join(known)}."
-            raise ConfigError(f"there are no {what} '{name}'. {hint}")
-    return found
 
 
 def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
@@ -115,12 +94,12 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     base = [*data_settings(folder), f"training.threads={threads}"]
     table = []
     with TemporaryDirectory() as scratch:
-        for row in chosen(rows, list(ROWS), "rows"):
-            for kind in chosen(layers, list(LAYERS), "layers"):
-                own = [*base, *ROWS[row], *(set_ or ())]
+        for row in chosen(rows, ROWS):
+            for kind in chosen(layers, LAYERS):
+                own = [*base, *ROWS[row], f"task={LAYERS[kind]}", *(set_ or ())]
                 results = [
                     trained(
-                        configured(LAYERS[kind], [*own, f"training.seed={seed}"]),
+                        load_config("parse", [*own, f"training.seed={seed}"]),
                         (out or Path(scratch)) / f"{row}-{kind}-{seed}",
                         make_reporter(),
                     )

@@ -21,10 +21,9 @@ from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.tasks import TASKS, Transduce
-from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.config import load_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
-from cellwise.training.sources import recipe_text
 
 PEER = with_torch(Transduce)
 HEAD = ("layers", "seconds", "epochs", "WER", "PER", "seconds / ours")
@@ -39,16 +38,12 @@ class Result:
     metrics: Mapping[str, float]
 
 
-def configured(task: str, overrides: Sequence[str]) -> RunConfig:
-    """The recipe, for a task of that name."""
-    text = recipe_text("pronounce").replace('task = "transduce"', f'task = "{task}"', 1)
-    return parse_config(text, Path.cwd(), source="recipe pronounce", overrides=overrides)
-
-
 def trained(task: str, overrides: Sequence[str], folder: Path, reporter: Reporter) -> Result:
     """Train into a folder, and judge on the test part; the judging is not timed."""
     start = time.perf_counter()
-    outcome = train(configured(task, overrides), folder, reporter=reporter)
+    outcome = train(
+        load_config("pronounce", [f"task={task}", *overrides]), folder, reporter=reporter
+    )
     seconds = time.perf_counter() - start
     return Result(seconds, outcome.epochs, load_run(folder).evaluate())
 

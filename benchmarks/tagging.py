@@ -23,17 +23,16 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.names import chosen
 from benchmarks.sentiment_trees import shown
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
-from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import TASKS
 from cellwise.tasks.tag import Tag
-from cellwise.training.config import RunConfig, parse_config
+from cellwise.training.config import RunConfig, load_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import load_run, train
-from cellwise.training.sources import recipe_text
 
 PEER = with_torch(Tag)
 HEAD = ("data", "layers", "runs", "metric", "dev", "test", "seconds")
@@ -103,12 +102,6 @@ class Result:
     test: Mapping[str, float]
 
 
-def configured(recipe: str, task: str, overrides: Sequence[str]) -> RunConfig:
-    """A recipe, for a task of that name."""
-    text = recipe_text(recipe).replace('task = "tag"', f'task = "{task}"', 1)
-    return parse_config(text, Path.cwd(), source=f"recipe {recipe}", overrides=overrides)
-
-
 def trained(config: RunConfig, folder: Path, reporter: Reporter) -> Result:
     """Train into a folder, and judge on the test part; the judging of test is not timed."""
     start = time.perf_counter()
@@ -126,16 +119,6 @@ def table_row(name: str, layers: str, results: Sequence[Result]) -> tuple[str, .
     return name, layers, str(len(results)), metric, dev, test, seconds
 
 
-def chosen_rows(names: str) -> list[str]:
-    """The rows that are asked for. Raises ConfigError for one that there is not."""
-    found = names.split(",")
-    for name in found:
-        if name not in ROWS:
-            hint = nearest(name, ROWS) or f"Rows: {', '.join(ROWS)}."
-            raise ConfigError(f"there is no row '{name}'. {hint}")
-    return found
-
-
 def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     folder: Annotated[Path, typer.Argument(help="Holds the folders of the data sets.")],
     rows: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(ROWS),
@@ -151,12 +134,13 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     TASKS.setdefault(PEER.name, PEER)
     lines = []
     with TemporaryDirectory() as scratch:
-        for name in chosen_rows(rows):
-            for who in layers.split(","):
-                own = [*ROWS[name].overrides(folder), f"training.threads={threads}", *(set_ or ())]
+        for name in chosen(rows, ROWS):
+            for who in chosen(layers, LAYERS):
+                own = [*ROWS[name].overrides(folder), f"task={LAYERS[who]}"]
+                own += [f"training.threads={threads}", *(set_ or ())]
                 results = [
                     trained(
-                        configured(ROWS[name].recipe, LAYERS[who], [*own, f"training.seed={seed}"]),
+                        load_config(ROWS[name].recipe, [*own, f"training.seed={seed}"]),
                         (out or Path(scratch)) / f"{name}-{who}-{seed}",
                         make_reporter(),
                     )

@@ -23,10 +23,9 @@ from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.tasks import TASKS, Transduce
 from cellwise.tasks.base import Report
-from cellwise.training.config import parse_config
+from cellwise.training.config import load_config
 from cellwise.training.progress import Reporter, make_reporter
 from cellwise.training.run import Run, load_run, train
-from cellwise.training.sources import recipe_text
 
 HEAD = ("model", "BLEU", "chrF", "loss", "minutes", "s / epoch")
 PARTS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
@@ -58,8 +57,7 @@ def judged(run: Run) -> Report:
 
 def trained(task: str, settings: Sequence[str], folder: Path, reporter: Reporter) -> Result:
     """Train into a folder, and judge on the test part; the judging is not timed."""
-    text = recipe_text("translate").replace('task = "transduce"', f'task = "{task}"', 1)
-    config = parse_config(text, Path.cwd(), source="recipe translate", overrides=settings)
+    config = load_config("translate", [f"task={task}", *settings])
     start = time.perf_counter()
     outcome = train(config, folder, reporter=reporter)
     seconds = time.perf_counter() - start

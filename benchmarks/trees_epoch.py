@@ -17,9 +17,8 @@ from torch import nn
 from cellwise.bench.tables import markdown_table, shown
 from cellwise.bench.timing import Spread
 from cellwise.data.batches import plan_batches
-from cellwise.training.config import parse_config
+from cellwise.training.config import load_config
 from cellwise.training.optimisers import build_optimiser, gradients
-from cellwise.training.sources import recipe_text
 
 PARTS = ("data", "forward", "backward", "clipping", "optimiser")
 HEAD = ("epoch over", "batches", "nodes", *(f"{part} s" for part in PARTS), "all s", "trees/s")
@@ -79,8 +78,7 @@ class Epoch:
             f"model.embedding_size={embedding_size}",
             f"training.batch_size={batch_size}",
         ]
-        text = recipe_text("compose")
-        config = parse_config(text, Path.cwd(), source="recipe compose", overrides=overrides)
+        config = load_config("compose", overrides)
         self.task, self.training = config.make_task(), config.training
         self.trees = self.task.read_file(treebank)
         self.task.fit(self.trees)

@@ -23,13 +23,13 @@ import torch
 import typer
 
 from benchmarks import captions, classification, conversation, language_models, parsing, tagging
+from benchmarks.names import chosen
 from benchmarks.torch_layers import with_torch
 from benchmarks.translation import files as files_of_translation
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table, shown
 from cellwise.bench.timing import ratios
 from cellwise.data.mapped import sizes_of
-from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import Task
 from cellwise.training.config import RunConfig, load_config
 from cellwise.training.descent import Descent
@@ -149,16 +149,6 @@ def table_row(name: str, recipe: str, ours: Steps, theirs: Steps) -> tuple[str, 
     return name, recipe, *(f"{ms:.1f}" for ms in times), ratio, f"{100 * apart:.2f} %"
 
 
-def chosen(names: str) -> list[str]:
-    """The names between commas. Raises ConfigError for one that there is not."""
-    found = names.split(",")
-    for name in found:
-        if name not in USES:
-            hint = nearest(name, USES) or f"There are {', '.join(USES)}."
-            raise ConfigError(f"there is no use '{name}'. {hint}")
-    return found
-
-
 def main(
     folder: Annotated[Path, typer.Argument(help="Holds the folders of the data sets.")],
     rows: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(USES),
@@ -170,7 +160,7 @@ def main(
     torch.set_num_threads(threads)
     lines = []
     with TemporaryDirectory() as scratch:
-        for name in chosen(rows):
+        for name in chosen(rows, USES):
             config = USES[name](folder, Path(scratch) / name)
             ours, theirs = measure(config, rounds=rounds, steps=steps)
             lines.append(table_row(name, config.task, ours, theirs))

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import classification
-from benchmarks.classification import LAYERS, ROWS, Result, chosen, settings_of, table_row, trained
-from cellwise.errors import ConfigError
+from benchmarks.classification import LAYERS, ROWS, Result, settings_of, table_row, trained
 from cellwise.tasks import TASKS
 from cellwise.training.config import load_config
 from cellwise.training.progress import Reporter
@@ -23,15 +22,6 @@ def test_a_row_holds_means_and_deviations():
 def test_the_settings_of_a_row_are_a_configuration(name, tmp_path):
     config = load_config("classify", settings_of(ROWS[name], tmp_path))
     assert config.data.model_dump()["train"] == str(tmp_path / ROWS[name].parts["train"])
-
-
-def test_an_unknown_name_is_refused():
-    assert chosen("ours,torch.nn", LAYERS) == ["ours", "torch.nn"]
-    with pytest.raises(ConfigError) as error:
-        chosen("question", ROWS)
-    assert str(error.value) == (
-        "there is no 'question'; known are questions, sentences, reviews. Did you mean 'questions'?"
-    )
 
 
 def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):

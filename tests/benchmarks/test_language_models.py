@@ -1,20 +1,16 @@
-import re
-
 import pytest
 
 from benchmarks import language_models
 from benchmarks.language_models import (
-    MODELS,
     PEER,
     ROWS,
     Result,
-    chosen,
     configured,
     counted,
     table_row,
     trained,
 )
-from cellwise.errors import ConfigError, DataError
+from cellwise.errors import DataError
 from cellwise.tasks import TASKS
 from cellwise.training.progress import Reporter
 
@@ -76,10 +72,3 @@ def test_a_row_holds_what_was_wanted():
         *("words", "ours", "4.700", "109.9", "1.234"),
         *("perplexity 115", "900", "12,346"),
     )
-
-
-def test_names_are_chosen_from_those_there_are():
-    assert chosen("ours,5-gram", MODELS) == ["ours", "5-gram"]
-    cause = "there is no 'theirs'; there are 5-gram, ours, torch.nn"
-    with pytest.raises(ConfigError, match=re.escape(cause)):
-        chosen("theirs", MODELS)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import parsing
-from benchmarks.parsing import ROWS, Result, chosen, configured, table_row, trained
-from cellwise.errors import ConfigError
+from benchmarks.parsing import ROWS, Result, table_row, trained
 from cellwise.tasks import TASKS
+from cellwise.training.config import load_config
 from cellwise.training.progress import Reporter
 from tests.tasks import phrases
 
@@ -32,7 +32,7 @@ def data(tmp_path):
 def test_torchs_layers_in_their_place_learn_the_same(data, tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, parsing.PEER.name, parsing.PEER)
     ours, its = (
-        trained(configured(task, [*data, *SMALL]), tmp_path / task, Reporter())
+        trained(load_config("parse", [f"task={task}", *data, *SMALL]), tmp_path / task, Reporter())
         for task in parsing.LAYERS.values()
     )
     assert ours.metrics["loss"] == pytest.approx(its.metrics["loss"], rel=1e-3)
@@ -41,7 +41,7 @@ def test_torchs_layers_in_their_place_learn_the_same(data, tmp_path, monkeypatch
 
 def test_each_row_is_a_configuration_that_holds(data):
     for settings in ROWS.values():
-        assert configured("parse", [*data, *settings]).make_task().name == "parse"
+        assert load_config("parse", [*data, *settings]).make_task().name == "parse"
 
 
 def test_a_row_of_the_table():
@@ -49,10 +49,3 @@ def test_a_row_of_the_table():
     assert table_row("attention", "ours", [Result(12.0, metrics)]) == (
         *("attention", "ours", "1", "80.0", "79.0", "30.0", "100.0", "12.0"),
     )
-
-
-def test_unknown_names_are_refused():
-    assert chosen("a,b", ["a", "b"], "rows") == ["a", "b"]
-    with pytest.raises(ConfigError) as error:
-        chosen("atention", list(ROWS), "rows")
-    assert str(error.value) == "there are no rows 'atention'. Did you mean 'attention'?"

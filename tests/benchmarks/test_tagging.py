@@ -6,13 +6,11 @@ from benchmarks import tagging
 from benchmarks.tagging import (
     ROWS,
     Result,
-    chosen_rows,
-    configured,
     table_row,
     trained,
 )
-from cellwise.errors import ConfigError
 from cellwise.tasks import TASKS
+from cellwise.training.config import load_config
 from cellwise.training.progress import Reporter
 
 TAGGED = "Ada\tB-PER\nsaw\tO\nRome\tB-LOC\n\nAlan\tB-PER\nByron\tI-PER\nsaw\tO\nit\tO\n"
@@ -27,7 +25,9 @@ def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
     overrides += ["model.hidden_size=8", "model.character_hidden_size=4"]
     overrides += ["model.word_embedding_size=8", "model.character_embedding_size=4"]
     found = {
-        who: trained(configured("tag_ner", task, overrides), tmp_path / who, Reporter())
+        who: trained(
+            load_config("tag_ner", [f"task={task}", *overrides]), tmp_path / who, Reporter()
+        )
         for who, task in tagging.LAYERS.items()
     }
     ours, theirs = (found[who].test["loss"] for who in ("ours", "torch.nn"))
@@ -46,8 +46,3 @@ def test_the_data_of_a_row_is_looked_for_in_the_folder(tmp_path):
         f"data.test={tmp_path}/ner_broad_twitter/f.conll.gz",
         "data.dev_share=0.1",
     ]
-
-
-def test_an_unknown_row_is_refused():
-    with pytest.raises(ConfigError, match="there is no row 'frensh'"):
-        chosen_rows("english,frensh")

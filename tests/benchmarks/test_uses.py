@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.uses import HEAD, USES, Steps, chosen, measure, table_row
-from cellwise.errors import ConfigError
+from benchmarks.uses import HEAD, USES, Steps, measure, table_row
 from cellwise.training.config import load_config
 
 TEXTS = "".join(f"{word} {i}\t{label}\n" for word, label in ("ax", "by") for i in range(8))
@@ -27,8 +26,5 @@ def test_a_row_holds_medians_and_the_ratio_of_rounds():
     assert len(row) == len(HEAD)
 
 
-def test_an_unknown_use_is_refused():
-    assert chosen("words,parse") == ["words", "parse"]
-    with pytest.raises(ConfigError, match=r"there is no use 'wrds'. Did you mean 'words'"):
-        chosen("wrds")
-    assert set(USES) > {"english", "questions", "words", "pronounce", "describe"}
+def test_every_use_has_a_row():
+    assert {"english", "questions", "words", "pronounce", "translate", "describe"} < set(USES)
