@@ -147,6 +147,17 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
         read_image(path, 8)
 
 
+def test_a_damaged_zip_file_of_packed_images_is_refused(tmp_path):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stream:
+        stream.writestr("one.bmp", bytes(9999))
+    data = bytearray(path.read_bytes())
+    data[len("one.bmp") + 30] = 0xFF  # the first byte after the name: a block of no known kind
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"images\.zip: one\.bmp cannot be unpacked: .*block type"):
+        Images(path, 8)["one.bmp"]
+
+
 def test_a_damaged_zip_file_is_refused(archive):
     data = bytearray(archive.read_bytes())
     place = data.index(b"IDAT") + 6

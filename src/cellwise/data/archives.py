@@ -9,6 +9,11 @@ from pathlib import Path
 
 from cellwise.errors import DataError
 
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+"""What zipfile raises where a file is no zip archive, or not intact."""
+REFUSED = (OSError, RuntimeError, NotImplementedError)
+"""What it raises else: besides the system's errors, for passwords and unknown ways of packing."""
+
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """The wanted files of an archive, in the order of their names: the name and what it holds.
@@ -22,8 +27,7 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, by
                 yield name, archive.read(name)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except DAMAGED as error:
         raise DataError(f"{path}: the file is no intact zip archive: {error}") from error
-    except (OSError, RuntimeError, NotImplementedError) as error:
-        # zipfile raises the last two for passwords and for ways of packing that it does not know.
+    except REFUSED as error:
         raise DataError(f"{path}: the archive cannot be read: {error}") from error

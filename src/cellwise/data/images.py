@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cellwise.data.archives import DAMAGED, REFUSED
 from cellwise.errors import ConfigError, DataError
 
 CACHE_BYTES = 2**30
@@ -66,7 +67,7 @@ class Images:
         place = f"{self.path}: {name}"
         try:
             data = self._archive.read(self._members[name])
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
+        except (*DAMAGED, *REFUSED) as error:
             raise DataError(f"{place} cannot be unpacked: {error}") from error
         return _square(io.BytesIO(data), size, place)
 
