@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
@@ -24,6 +24,7 @@ import torch
 import typer
 
 from benchmarks.names import chosen
+from benchmarks.sentiment_trees import shown
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -141,17 +142,6 @@ def table_row(name: str, layers: str, results: Sequence[Result]) -> tuple[str, .
         f"{fmean(one.seconds for one in results):.0f}",
         f"{fmean(one.tokens_per_second for one in results):,.0f}",
     )
-
-
-def shown(figures: Sequence[float]) -> str:
-    """A mean and a standard deviation.
-
-    Example:
-        >>> shown([89.0, 90.0, 91.0]), shown([89.0])
-        ('90.0 ± 1.0', '89.0')
-    """
-    spread = f" ± {stdev(figures):.1f}" if len(figures) > 1 else ""
-    return f"{fmean(figures):.1f}{spread}"
 
 
 def main(

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
@@ -112,7 +113,7 @@ class Side:
         """A round: a step for each batch."""
         torch.manual_seed(seed)
         start = time.perf_counter()
-        losses = [self._descent.step([batch], self._rate)[0] for batch in batches]
+        losses = [self._descent.step([batch], self._rate).loss for batch in batches]
         self.steps.seconds.append((time.perf_counter() - start) / len(batches))
         self.steps.losses.extend(losses)
 
@@ -133,18 +134,16 @@ def measure(config: RunConfig, *, rounds: int, steps: int) -> tuple[Steps, Steps
     for side in sides:
         side.train(warm_up, seed=seed)
         side.steps = Steps([], [])
-    for number in range(rounds):
-        of_round = batches[number * steps : (number + 1) * steps]
+    for number, first in enumerate(range(0, len(batches), steps)):
         for side in sides if number % 2 else reversed(sides):
-            if of_round:
-                side.train(of_round, seed=number)
+            side.train(batches[first : first + steps], seed=number)
     return sides[0].steps, sides[1].steps
 
 
 def table_row(name: str, recipe: str, ours: Steps, theirs: Steps) -> tuple[str, ...]:
     """A row of the table: medians over rounds, and the ratio within each round."""
     apart = abs(theirs.loss / ours.loss - 1)
-    times = (sorted(one.seconds)[len(one.seconds) // 2] * 1e3 for one in (ours, theirs))
+    times = (median(one.seconds) * 1e3 for one in (ours, theirs))
     ratio = shown(ratios(theirs.seconds, ours.seconds))
     return name, recipe, *(f"{ms:.1f}" for ms in times), ratio, f"{100 * apart:.2f} %"
 

@@ -85,5 +85,5 @@ def test_batches_without_units_change_nothing_but_what_decays():
     descent = descent_of(optimizer="sgd", clip_norm=0.0, momentum=0.0)
     before = weights(descent)
     descent.task.loss = lambda model, batch: (model(batch.counts).sum() * 0.0, 0)
-    assert descent.step(PARTS, 0.1) == (0.0, 0)
+    assert descent.step(PARTS, 0.1) == (0.0, 0, 0)
     assert all(map(torch.equal, weights(descent), before))

@@ -350,8 +350,9 @@ def test_progress_shows_the_vocabulary_and_the_speed_in_the_tasks_units(tmp_path
     assert all(re.fullmatch(r"loss \d\.\d{4}  [\d,]+ words/s", text) for _, text in steps)
 
 
-def test_a_second_speed_is_that_of_what_sizes_count(tmp_path, monkeypatch):
+def test_a_second_speed_is_that_of_what_the_task_measures(tmp_path, monkeypatch):
     monkeypatch.setattr(Toy, "measure", "letters")
+    monkeypatch.setattr(Toy, "measured", lambda _, batch: int(batch.counts.sum()))
     heard = Heard()
     config = configure(tmp_path, "training.epochs=1", "training.log_every=8")
     run.train(config, tmp_path / "run", reporter=heard)

@@ -81,7 +81,7 @@ class Task(ABC, Generic[Example, Batch]):
     unit: ClassVar[str] = "units"
     """What the loss is a sum over, in the plural, as shown with the speed of training."""
     measure: ClassVar[str] = ""
-    """What `size` counts, in the plural, where that is not the unit; this speed is shown, too."""
+    """What `measured` counts, in the plural, where the unit says little of the work."""
     carries: ClassVar[bool] = False
     """Whether a batch goes on where the batch before it stopped, so that row i belongs to row i.
 
@@ -147,6 +147,10 @@ class Task(ABC, Generic[Example, Batch]):
     @abstractmethod
     def collate(self, examples: Sequence[Example]) -> Batch:
         """A batch of tensors, on the CPU; a dataclass with `to(device)`."""
+
+    def measured(self, batch: Batch) -> int:
+        """How much of `measure` training reads in a batch; this speed is shown, too."""
+        return 0
 
     @abstractmethod
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:

@@ -148,6 +148,11 @@ class Classify(Task[Labelled, TextBatch]):
         n_known = sum(known >= 0 for known in classes)
         return TextBatch(texts, torch.tensor(classes), n_known)
 
+    def measured(self, batch: TextBatch) -> int:
+        """The symbols that training reads."""
+        most = self.model.crop or self.data.max_length
+        return int(batch.texts.lengths.clamp(max=most).sum())
+
     def loss(self, model: nn.Module, batch: TextBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the class, or of every label."""
         smoothing = self.model.label_smoothing

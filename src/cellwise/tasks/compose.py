@@ -132,6 +132,10 @@ class Compose(Task[Tree, LabelledBatch]):
         )
         return LabelledBatch(self._phrases(examples), classes, int((classes >= 0).sum()))
 
+    def measured(self, batch: LabelledBatch) -> int:
+        """The nodes of the trees."""
+        return len(batch.classes)
+
     def loss(self, model: nn.Module, batch: LabelledBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the classes."""
         return _cross_entropy(model(batch.phrases), batch.classes), batch.n_units

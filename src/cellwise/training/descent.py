@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,14 @@ class WildNumberError(ArithmeticError):
     def __init__(self, what: str, value: float):
         super().__init__(f"{what} is {value}")
         self.what, self.value = what, value
+
+
+class Sums(NamedTuple):
+    """Over the batches of a step: the loss in nats, its units, and what the task measures."""
+
+    loss: float
+    units: int
+    measured: int
 
 
 class Descent:
@@ -49,40 +57,40 @@ class Descent:
         self.precision = Precision(config.precision, processes.device)
         self._limit = config.clip_norm
 
-    def step(self, batches: Sequence[Sequence[Any]], rate: float) -> tuple[float, int]:
-        """Follow the gradient of some batches of examples; their summed loss, and its units.
+    def step(self, batches: Sequence[Sequence[Any]], rate: float) -> Sums:
+        """Follow the gradient of some batches of examples; what they sum to.
 
         Raises:
             WildNumberError: a number is infinite or NaN; the weights are as they were.
         """
         set_rate(self.optimiser, rate)
-        loss, units = self._gradient(batches)
+        found = self._gradient(batches)
         self._clip()
         self.precision.step(self.optimiser)
-        return loss, units
+        return found
 
-    def _gradient(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int]:
-        """Leave the gradient of the mean loss per unit in the parameters; summed loss and units."""
+    def _gradient(self, batches: Sequence[Sequence[Any]]) -> Sums:
+        """Leave the gradient of the mean loss per unit in the parameters."""
         self.optimiser.zero_grad(set_to_none=True)
-        own_loss, own_units, divisor = 0.0, 0, 0
+        divisor, own = 0, [Sums(0.0, 0, 0)]
         for examples in filter(None, batches):  # of some rows there may be none here
-            loss, n_units = self._backward(examples, divisor)
-            own_loss, own_units = own_loss + loss, own_units + n_units
-            divisor = divisor or max(1, n_units)
-        total, units = self.processes.sum(own_loss, float(own_units))
+            own.append(self._backward(examples, divisor))
+            divisor = divisor or max(1, own[-1].units)
+        totals = (float(sum(one)) for one in zip(*own, strict=True))
+        total, units, measured = self.processes.sum(*totals)
         _demand_finite("the loss", total)
         if divisor != max(1.0, units):
             _multiply(gradients(self.model), divisor / max(1.0, units))
         self.processes.sum_gradients(self.model)
-        return total, int(units)
+        return Sums(total, int(units), int(measured))
 
-    def _backward(self, examples: Sequence[Any], divisor: int) -> tuple[float, int]:
+    def _backward(self, examples: Sequence[Any], divisor: int) -> Sums:
         """Add a batch's gradient, divided by `divisor` or else by its units, to the parameters."""
         batch = self.task.collate(examples).to(self.processes.device)
         with self.precision.context():
             loss, n_units = self.task.loss(self.model, batch)
         self.precision.scaled(loss / (divisor or max(1, n_units))).backward()
-        return float(loss.detach()), n_units
+        return Sums(float(loss.detach()), n_units, self.task.measured(batch))
 
     def _clip(self) -> None:
         """Shorten the gradient if it is longer than the limit; most are not, and stay untouched."""

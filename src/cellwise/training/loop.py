@@ -16,7 +16,7 @@ from cellwise.data.mapped import sizes_of
 from cellwise.tasks.base import Task
 from cellwise.training.averaging import Average
 from cellwise.training.checkpoints import Checkpoint, save_checkpoint, write_tensors
-from cellwise.training.descent import Descent, WildNumberError
+from cellwise.training.descent import Descent, Sums, WildNumberError
 from cellwise.training.fingerprint import Fingerprint
 from cellwise.training.metrics import MetricsFile
 from cellwise.training.position import Position, Window
@@ -137,13 +137,13 @@ class Loop:
         rate = self.schedule.rate(at.step + 1, at.epoch + 1)
         examples = [[self.setting.train[place] for place in batch] for batch in batches]
         try:
-            loss, units = self._descent.step(examples, rate)
+            sums = self._descent.step(examples, rate)
         except WildNumberError as error:
             raise self._diverged(error, rate) from error
         at.step += 1
         at.batch += len(batches)
         self._average.update(at, epoch_over=at.batch >= len(self._plan(at.epoch)))
-        self._count(loss, units, time.monotonic() - start, self._measured(examples))
+        self._count(sums, time.monotonic() - start)
         self.setting.reporter.advance(len(batches), self._shown())
         if at.step % self.config.log_every == 0:
             self._write_line(rate)
@@ -158,30 +158,22 @@ class Loop:
             saved=self._saved_step,
         )
 
-    def _measured(self, batches: list[list[Any]]) -> int:
-        """What the task's `measure` counts in some batches of all processes."""
-        task, processes = self.setting.task, self.setting.processes
-        if not task.measure:
-            return 0
-        own = sum(task.training_size(example) for batch in batches for example in batch)
-        return int(processes.sum(float(own))[0])
-
-    def _count(self, loss: float, units: int, seconds: float, size: int) -> None:
+    def _count(self, sums: Sums, seconds: float) -> None:
         at = self.position
         at.seconds += seconds
-        at.since_line.add(loss, units, seconds, size)
-        at.since_epoch.add(loss, units, seconds, size)
+        at.since_line.add(*sums, seconds=seconds)
+        at.since_epoch.add(*sums, seconds=seconds)
 
     def _shown(self) -> str:
         epoch, task = self.position.since_epoch, self.setting.task
-        size = f", {epoch.size_speed:,.0f} {task.measure}/s" if task.measure else ""
+        size = f", {epoch.measured_speed:,.0f} {task.measure}/s" if task.measure else ""
         return f"loss {epoch.mean_loss:.4f}  {epoch.speed:,.0f} {task.unit}/s{size}"
 
     def _write_line(self, rate: float) -> None:
         window, measure = self.position.since_line, self.setting.task.measure
         speeds = {"units_per_second": round(window.speed, 1)}
         if measure:
-            speeds[f"{measure}_per_second"] = round(window.size_speed, 1)
+            speeds[f"{measure}_per_second"] = round(window.measured_speed, 1)
         self._write("train", loss=window.mean_loss, learning_rate=rate, **speeds)
         self.position.since_line = Window()
 

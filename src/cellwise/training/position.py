@@ -10,19 +10,19 @@ from cellwise.training.settings import TrainingConfig
 
 @dataclass
 class Window:
-    """Sums since the last line of metrics: the loss in nats, units, seconds of work, and sizes."""
+    """Sums since the last line of metrics: loss in nats, units, seconds, what a task measures."""
 
     loss: float = 0.0
     units: int = 0
     seconds: float = 0.0
-    size: int = 0
+    measured: int = 0
 
-    def add(self, loss: float, units: int, seconds: float, size: int = 0) -> None:
+    def add(self, loss: float, units: int, measured: int = 0, *, seconds: float) -> None:
         """Count one step."""
         self.loss += loss
         self.units += units
         self.seconds += seconds
-        self.size += size
+        self.measured += measured
 
     @property
     def mean_loss(self) -> float:
@@ -35,9 +35,9 @@ class Window:
         return self.units / self.seconds if self.seconds else 0.0
 
     @property
-    def size_speed(self) -> float:
-        """What the task's `size` counts, per second."""
-        return self.size / self.seconds if self.seconds else 0.0
+    def measured_speed(self) -> float:
+        """What the task measures, per second."""
+        return self.measured / self.seconds if self.seconds else 0.0
 
 
 @dataclass
