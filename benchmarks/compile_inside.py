@@ -1,6 +1,6 @@
 """The inside of `benchmarks.compile_time`: what a cell's first call costs in this process.
 
-python -m benchmarks.compile_inside CELL HIDDEN BACKEND
+python -m benchmarks.compile_inside CELL HIDDEN BACKEND [alone|later]
 """
 
 from __future__ import annotations
@@ -14,19 +14,27 @@ import typer
 
 from cellwise.layers import Recurrent
 
+PLAIN = "h[t] = x[t] + 0.5 * h[t-1]"
+OTHER = "h[t] = tanh(U @ x[t] + W @ h[t-1])"
 
-def first_call(cell: str, hidden_size: int, backend: str) -> dict[str, float]:
+
+def first_call(
+    cell: str, hidden_size: int, backend: str, *, later: bool = False
+) -> dict[str, float]:
     """The seconds that a cell takes until its first forward and backward are done.
 
-    What torch and Python do once a process is done beforehand with another cell. A second layer
-    and a second call are taken off, so that the rest is what compiling costs, and not what first
+    What torch and Python do once a process is done beforehand with another cell, on plain torch;
+    `later`: also what the back end does once a process, such as loading LLVM. A second layer and
+    a second call are taken off, so that the rest is what compiling costs, and not what first
     values of weights and the arithmetic do.
 
     Returns:
         `derive`: reading the cell and deriving its backward, the first layer less the second one;
         `compile`: the first call less the second one.
     """
-    _call(Recurrent("h[t] = x[t] + 0.5 * h[t-1]", 2, 2, backend="reference"))
+    _call(Recurrent(PLAIN, 2, 2, backend="reference"))
+    if later:
+        _call(_layer(OTHER, hidden_size, backend)[1])
     (first, layer), (second, _) = (_layer(cell, hidden_size, backend) for _ in range(2))
     calls = _call(layer), _call(layer)
     return {"derive": max(0.0, first - second), "compile": max(0.0, calls[0] - calls[1])}
@@ -50,5 +58,5 @@ def _call(layer: Recurrent) -> float:
 
 
 if __name__ == "__main__":
-    found = first_call(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    found = first_call(sys.argv[1], int(sys.argv[2]), sys.argv[3], later=sys.argv[4:] == ["later"])
     typer.echo(json.dumps(found))

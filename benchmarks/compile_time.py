@@ -3,8 +3,9 @@
     python -m benchmarks.compile_time            # every cell of the zoo
     python -m benchmarks.compile_time lstm gru --rounds 5
 
-`cold` has an empty CELLWISE_CACHE, `cached` the one that the cold run left. Forward and backward
-together. Python's byte code is at hand in both, as it is once a package is installed.
+`cold` has an empty CELLWISE_CACHE, `cached` the one that the cold run left, `later` too, but
+another compiled cell has run in that process, so that LLVM and the back end are loaded. Forward
+and backward together. Python's byte code is at hand, as it is once a package is installed.
 """
 
 from __future__ import annotations
@@ -35,14 +36,19 @@ HEAD = (
     "cached: derive ms",
     "load ms",
     "total ms",
+    "later: total ms",
 )
+KINDS = ("cold", "cached", "later")
 
 Figures = dict[str, float]
 
 
-def in_a_fresh_process(cell: str, hidden_size: int, backend: str, cache: str) -> Figures:
+def in_a_fresh_process(
+    cell: str, hidden_size: int, backend: str, cache: str, *, later: bool = False
+) -> Figures:
     """`compile_inside.first_call` in a new process with a cache folder."""
-    command = [sys.executable, "-m", "benchmarks.compile_inside", cell, str(hidden_size), backend]
+    what = [cell, str(hidden_size), backend, "later" if later else "alone"]
+    command = [sys.executable, "-m", "benchmarks.compile_inside", *what]
     environment = {**os.environ, "CELLWISE_CACHE": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
@@ -52,31 +58,33 @@ def in_a_fresh_process(cell: str, hidden_size: int, backend: str, cache: str) ->
     return figures
 
 
-def measure(
-    cell: str, hidden_size: int, backend: str, rounds: int
-) -> tuple[list[Figures], list[Figures]]:
-    """The cold and the cached figures of every round; each round has a cache of its own."""
-    cold, cached = [], []
+def measure(cell: str, hidden_size: int, backend: str, rounds: int) -> dict[str, list[Figures]]:
+    """The figures of every round, by kind; each round has a cache of its own."""
+    found: dict[str, list[Figures]] = {kind: [] for kind in KINDS}
     for _ in range(rounds):
         with TemporaryDirectory() as cache:
-            cold.append(in_a_fresh_process(cell, hidden_size, backend, cache))
-            cached.append(in_a_fresh_process(cell, hidden_size, backend, cache))
-    return cold, cached
+            for kind in KINDS:
+                later = kind == "later"
+                figures = in_a_fresh_process(cell, hidden_size, backend, cache, later=later)
+                found[kind].append(figures)
+    return found
 
 
-def row(cell: str, cold: Sequence[Figures], cached: Sequence[Figures]) -> tuple[str, ...]:
-    """A row of the table: medians over the rounds."""
+def row(cell: str, found: dict[str, list[Figures]]) -> tuple[str, ...]:
+    """A row of the table."""
 
-    def middle(figures: Sequence[Figures], key: str) -> float:
-        return median(sum(f.values()) if key == "total" else f[key] for f in figures)
+    def middle(kind: str, key: str) -> float:
+        return median(sum(f.values()) if key == "total" else f[key] for f in found[kind])
 
-    ms = [f"{1e3 * middle(f, k):.0f}" for f in (cold, cached) for k in ("derive", "compile")]
+    def in_ms(kind: str, *keys: str) -> list[str]:
+        return [f"{1e3 * middle(kind, key):.0f}" for key in keys]
+
     return (
         cell,
-        *ms[:2],
-        f"{middle(cold, 'total'):.2f}",
-        *ms[2:],
-        f"{1e3 * middle(cached, 'total'):.0f}",
+        *in_ms("cold", "derive", "compile"),
+        f"{middle('cold', 'total'):.2f}",
+        *in_ms("cached", "derive", "compile", "total"),
+        *in_ms("later", "total"),
     )
 
 
@@ -95,9 +103,8 @@ def main(
     try:
         measure(names[0], hidden, backend, 1)  # leaves byte code behind
         for name in names:
-            cold, cached = measure(name, hidden, backend, rounds)
-            rows.append(row(name, cold, cached))
-            record[name] = {"cold": cold, "cached": cached}
+            record[name] = found = measure(name, hidden, backend, rounds)
+            rows.append(row(name, found))
             reporter.advance(1, name)
     finally:
         reporter.end()

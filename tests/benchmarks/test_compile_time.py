@@ -13,27 +13,34 @@ COLD = [{"derive": 0.1, "compile": 0.5}, {"derive": 0.3, "compile": 0.1}]
 CACHED = [{"derive": 0.02, "compile": 0.01}]
 
 
+LATER = [{"derive": 0.01, "compile": 0.005}]
+
+
 def test_a_row_has_medians():
-    assert compile_time.row("gru", COLD, CACHED) == ("gru", "200", "300", "0.50", "20", "10", "30")
+    found = {"cold": COLD, "cached": CACHED, "later": LATER}
+    row = compile_time.row("gru", found)
+    assert row == ("gru", "200", "300", "0.50", "20", "10", "30", "15")
+    assert len(row) == len(compile_time.HEAD)
 
 
-def test_the_first_call_is_taken_apart():
-    found = first_call("elman", 4, "reference")
+@pytest.mark.parametrize("later", [False, True])
+def test_the_first_call_is_taken_apart(later):
+    found = first_call("elman", 4, "reference", later=later)
     assert found["derive"] > 0
     assert found["compile"] >= 0
 
 
 @pytest.mark.slow
 def test_a_fresh_process_has_its_own_cache(tmp_path):
-    found = compile_time.in_a_fresh_process("elman", 4, "reference", str(tmp_path))
+    found = compile_time.in_a_fresh_process("elman", 4, "reference", str(tmp_path), later=True)
     assert set(found) == {"derive", "compile"}
 
 
 def test_all_figures_are_written(monkeypatch, tmp_path):
-    caches: list[str] = []
+    caches: list[tuple[str, bool]] = []
 
-    def fake(cell, hidden_size, backend, cache):
-        caches.append(cache)
+    def fake(cell, hidden_size, backend, cache, *, later):
+        caches.append((cache, later))
         return COLD[0]
 
     monkeypatch.setattr(compile_time, "in_a_fresh_process", fake)
@@ -43,6 +50,8 @@ def test_all_figures_are_written(monkeypatch, tmp_path):
     result = CliRunner().invoke(app, ["lstm", "gru", "--rounds", "2", "--json", str(out)])
     assert result.exit_code == 0, result.output
     assert "| lstm" in result.stdout
-    assert caches[0] == caches[1] != caches[2] == caches[3]
+    folders = [cache for cache, _ in caches]
+    assert folders[0] == folders[1] == folders[2] != folders[3] == folders[4]
+    assert [later for _, later in caches[:4]] == [False, False, True, False]
     found = json.loads(out.read_text())["cells"]
-    assert found["gru"] == {"cold": [COLD[0]] * 2, "cached": [COLD[0]] * 2}
+    assert found["gru"] == {"cold": [COLD[0]] * 2, "cached": [COLD[0]] * 2, "later": [COLD[0]] * 2}
