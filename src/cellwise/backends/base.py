@@ -59,11 +59,17 @@ class Feed:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep gives: the kept signals' `rows` [N, ·], last states `edges` [B, ·], `totals`."""
+    """What a sweep gives: the kept signals' `rows` [N, ·], last states `edges` [B, ·], `totals`.
+
+    Attributes:
+        fresh: all of it is in memory that the sweep has made, each in its own, but for totals,
+            which may lie side by side in one piece, or in another order than torch's.
+    """
 
     rows: Mapping[str, Tensor]
     edges: Mapping[str, Tensor]
     totals: Mapping[str, Tensor]
+    fresh: bool = False
 
 
 class Backend(Protocol):

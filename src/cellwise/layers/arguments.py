@@ -86,7 +86,8 @@ def as_weights_are(x: Tensor, layer: nn.Module) -> Tensor:
     """
     if not x.is_floating_point():
         raise ShapeError(f"x must hold floating-point numbers, but is {x.dtype}")
-    weight = next(layer.parameters(), None)
+    weight = next(iter(layer._parameters.values()), None)  # sooner there than by the next line
+    weight = next(layer.parameters(), None) if weight is None else weight
     if weight is None or x.dtype == weight.dtype:
         return x
     if torch.is_autocast_enabled(x.device.type):

@@ -218,9 +218,9 @@ class Recurrent(nn.Module):
             StructureError: the lengths are none.
         """
         form = take_apart(x, lengths, input_size=self.input_size, batch_first=self.batch_first)
-        rows, levels = self._cast(form.rows), form.levels
-        directions = self._directions
-        states = self._take_states(state, form, rows)
+        directions, levels = self._directions, form.levels
+        rows = as_weights_are(form.rows, directions[0])
+        states = self._take_states(directions, state, form, rows)
         last: list[list[Tensor]] = []
         for layer in range(self.num_layers):
             if layer and self.dropout and self.training:
@@ -233,10 +233,8 @@ class Recurrent(nn.Module):
                 outputs.append(levels.reversed(y) if way else y)
                 last.append(ends)
             rows = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-        return form.restore(rows), self._give_states(last, form)
-
-    def _cast(self, rows: Tensor) -> Tensor:
-        return as_weights_are(rows, self)
+        names = tuple(directions[0].state_sizes)
+        return form.restore(rows), _joined_states(names, last, form)
 
     def _mask(self, rows: Tensor, form: Form) -> Tensor:
         """One mask a sequence, the same at every step: [R, ·]."""
@@ -245,14 +243,18 @@ class Recurrent(nn.Module):
         return kept[form.levels.place]
 
     def _take_states(
-        self, state: Sequence[Tensor] | Tensor | None, form: Form, rows: Tensor
+        self,
+        directions: Sequence[Direction],
+        state: Sequence[Tensor] | Tensor | None,
+        form: Form,
+        rows: Tensor,
     ) -> list[list[Tensor]]:
         """For every direction its initial states [B, ·], in the order of the places."""
         n_sequences = form.levels.n_sequences
         if state is None:
-            return [d.initial(rows, n_sequences) for d in self._directions]
+            return [d.initial(rows, n_sequences) for d in directions]
         given = [state] if isinstance(state, Tensor) else list(state)
-        names = list(self._directions[0].state_sizes)
+        names = list(directions[0].state_sizes)
         if len(given) != len(names):
             raise ShapeError(
                 f"state must hold {len(names)} tensors ({', '.join(names)}), but holds {len(given)}"
@@ -260,7 +262,7 @@ class Recurrent(nn.Module):
         whole = [self._checked_state(n, s, form) for n, s in zip(names, given, strict=True)]
         return [
             [form.levels.sorted(s[at].to(rows.dtype)) for s in whole]
-            for at in range(len(self._directions))
+            for at in range(len(directions))
         ]
 
     def _checked_state(self, name: str, state: Tensor, form: Form) -> Tensor:
@@ -271,13 +273,6 @@ class Recurrent(nn.Module):
         if list(state.shape) != wanted:
             raise ShapeError(f"state.{name} must have shape {wanted}, but has {list(state.shape)}")
         return state.unsqueeze(1) if form.unbatched else state
-
-    def _give_states(self, last: list[list[Tensor]], form: Form) -> Any:
-        whole = []
-        for k in range(len(self._directions[0].state_sizes)):
-            stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
-            whole.append(stacked[:, 0] if form.unbatched else stacked)
-        return state_type(tuple(self._directions[0].state_sizes))(*whole)
 
     def backend_report(self) -> BackendReport:
         """Which back end serves forward, backward, double backward, jvp and vmap, and why."""
@@ -303,7 +298,7 @@ class Recurrent(nn.Module):
                 "a bidirectional network has no stepper: its second direction begins at the end "
                 "of the sequence, which a stream has not reached"
             )
-        step = Stepper(self._directions, batch_size=batch_size, cast=self._cast)
+        step = Stepper(self._directions, batch_size=batch_size)
         if state is not None:
             step.state = state
         return step
@@ -335,6 +330,15 @@ class Recurrent(nn.Module):
             if value and not (name == "num_layers" and value == 1):
                 text += f", {name}={value}"
         return text
+
+
+def _joined_states(names: tuple[str, ...], last: Sequence[Sequence[Tensor]], form: Form) -> Any:
+    """The last states as they are handed out, from those of each direction in the places' order."""
+    whole = []
+    for k in range(len(names)):
+        stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
+        whole.append(stacked[:, 0] if form.unbatched else stacked)
+    return state_type(names)(*whole)
 
 
 def _check_inputs(cell: Cell) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cellwise.backends import serving
 from cellwise.backends.base import Bound, Feed
 from cellwise.errors import BackendError, ConfigError, ShapeError
+from cellwise.layers.arguments import as_weights_are
 from cellwise.layers.direction import Direction
 from cellwise.layers.states import state_type
 from cellwise.layers.watch import Watch
@@ -40,18 +41,12 @@ class Stepper:
         (torch.Size([5]), torch.Size([2, 5]))
     """
 
-    def __init__(
-        self,
-        directions: Sequence[Direction],
-        *,
-        batch_size: int | None,
-        cast: Callable[[Tensor], Tensor],
-    ):
+    def __init__(self, directions: Sequence[Direction], *, batch_size: int | None):
         if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
             raise ConfigError(
                 f"batch_size must be None or a whole number of at least 1, not {batch_size!r}"
             )
-        self._directions, self._cast = list(directions), cast
+        self._directions = list(directions)
         self._watch = Watch(self._directions)
         self._unbatched, self._n = batch_size is None, batch_size or 1
         self._x_shape = self._shape(directions[0].signal_size(directions[0].cell.inputs[0]))
@@ -234,7 +229,7 @@ class Stepper:
                 "no gradients flow through a stepper, but x requires one: "
                 "step under torch.no_grad(), or with x.detach()"
             )
-        x = self._cast(x).detach()
+        x = as_weights_are(x, self._directions[0]).detach()
         if not self._watch.weights() and (x.dtype, x.device) != (self._dtype, self._device):
             self._dtype, self._device = x.dtype, x.device
             self._prepare()

@@ -107,10 +107,15 @@ class Elements:
 
     def part(self, node: Node) -> tuple[int, int]:
         """Where a `part` starts in what it is a part of, and its size."""
-        index, pieces = node.attributes
-        assert isinstance(index, int) and isinstance(pieces, tuple)
-        lengths = [d.evaluate(self.sizes) for d in pieces if isinstance(d, Dim)]
+        index, lengths = node.attributes[0], self.pieces(node)
+        assert isinstance(index, int)
         return sum(lengths[:index]), lengths[index]
+
+    def pieces(self, node: Node) -> list[int]:
+        """The sizes of all pieces of what a `part` is one of."""
+        pieces = node.attributes[1]
+        assert isinstance(pieces, tuple)
+        return [d.evaluate(self.sizes) for d in pieces if isinstance(d, Dim)]
 
     def piece(self, node: Node, start: int) -> tuple[Node, int]:
         """The argument of a `concat` that holds an element, and which of its elements that is."""

@@ -56,7 +56,13 @@ class Arrays:
 
 
 class Call:
-    """One fold: the program, its arrays, and the names that give them their places."""
+    """One fold: the program, its arrays, and the names that give them their places.
+
+    Attributes:
+        fresh: whether all that the last sweep gave is in memory of its own (`Swept.fresh`).
+    """
+
+    fresh = False
 
     def __init__(self, key: str, arrays: Arrays, level_sizes: Tensor):
         self.key, self.bound = key, bound_of(key)
@@ -92,6 +98,7 @@ class Call:
         swept = self._backend(backend).sweep(
             self.bound, "forward", self._feed(), self.schedule, keep
         )
+        self.fresh = swept.fresh
         rows = [_filled(swept.rows[name], self.n_rows) for name in keep]
         return rows + [swept.edges[name] for name in self.system.states]
 
@@ -119,6 +126,7 @@ class Call:
         feed = self._backward_feed(dict(zip(self.kept, kept, strict=True)), d_rows, d_edges)
         d_inputs = [self.names[name] for name in self.system.inputs]
         swept = self._backend(backend).sweep(self.bound, "backward", feed, self.schedule, d_inputs)
+        self.fresh = swept.fresh
         return [
             *[_filled(swept.rows[name], self.n_rows) for name in d_inputs],
             *[swept.edges[self.compiled.previous[name]] for name in self.system.states],

@@ -149,7 +149,9 @@ class _Eager(torch.autograd.Function):
         arrays = Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
         call = Call(key, arrays, level_sizes)
         with _exact(call):
-            outputs = _apart(call.forward(call.kept), tensors)
+            outputs = call.forward(call.kept)
+        if not call.fresh:
+            outputs = _apart(outputs, tensors)
         n_kept = len(call.kept)
         ctx.set_materialize_grads(False)
         ctx.key, ctx.counts = key, (*counts, n_kept)
@@ -176,7 +178,8 @@ class _Eager(torch.autograd.Function):
                 found = call.backward(kept, sent[0], sent[1:], backend=transformed)
             if transformed:
                 return None, None, None, *found
-            grads = _apart(found, [*tensors, *sent], among=False)
+            found = [d.contiguous() for d in found]
+            grads = found if call.fresh else _apart(found, [*tensors, *sent], among=False)
         return None, None, None, *grads
 
 
@@ -266,5 +269,7 @@ def _folded(
         return y, ends
     call = Call(key, arrays, level_sizes)
     with _exact(call):
-        outputs = _apart(call.forward(call.kept[:1]), tensors)
+        outputs = call.forward(call.kept[:1])
+    if not call.fresh:
+        outputs = _apart(outputs, tensors)
     return outputs[0], outputs[1:]

@@ -51,6 +51,14 @@ def test_the_elements_of_a_long_cell_hardly_spill(direction, on, precision):
         assert tally.n_spills <= SHARE_OF_SPILLS * tally.n_instructions
 
 
+@pytest.mark.parametrize("on", TARGETS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_loops_over_elements_begin_at_a_line(direction, on):
+    text = cached_listing("lstm", direction, SIZES, on, "f32")[1]
+    aligned = re.findall(r"\.p2align\s+6\b", text)
+    assert len(aligned) == len(element_loops("lstm", direction, on, "f32"))
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("on", TARGETS)
 @pytest.mark.parametrize("name", ["lstm", "gru", "lstm_layernorm"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -141,14 +143,16 @@ def test_streams_are_for_one_or_two_rows(name):
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_loop_over_k_touches_the_stack(name, precision):
+def test_loops_over_k_begin_at_a_line_and_do_not_touch_the_stack(name, precision):
     on = target(name)
     for shift in (0, 1):
         module = ir.Module()
         module.triple = on.triple
         emit_products(module, Form(on, precision, on.lanes(precision) >> shift))
-        loops = [t for t in tallies(assembly(str(module), on, level=0)[1], on) if t.loop]
+        text = assembly(str(module), on, level=0)[1]
+        loops = [t for t in tallies(text, on) if t.loop]
         n_products = sum(len(block_sizes(on, n)) for n in N_VECTORS)
         n_streams = sum(streams(on, n, m) > 1 for n in N_VECTORS for m in (1, 2))
         assert len(loops) == n_products + n_streams
         assert [t for t in loops if t.n_spills or t.n_reloads or t.n_other] == []
+        assert len(re.findall(r"\.p2align\s+6\b", text)) == len(loops)  # each begins at a line

@@ -6,13 +6,10 @@ import math
 from typing import NamedTuple
 
 from cellwise.backends.cpu.registers import Form, block_sizes
-from cellwise.backends.cpu.target import BYTES
+from cellwise.backends.cpu.target import BYTES, LINE_BYTES
 
 N_VECTORS = 2
 """The width of a panel, in vectors."""
-
-LINE_BYTES = 64
-"""A line of the caches."""
 
 
 class Blocking(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,6 +62,20 @@ class Pack:
     units: Integers
     places: Integers
     step: int
+
+
+class Closing(NamedTuple):
+    """A sum, or a piece of one.
+
+    Attributes:
+        sum: which.
+        cut: the number of the list of pieces, among `Compiled.cuts`; -1: it is the whole sum.
+        piece: the number of the piece.
+    """
+
+    sum: Node
+    cut: int = -1
+    piece: int = 0
 
 
 class Compiled:
@@ -153,6 +168,11 @@ class Compiled:
                 yield replace(pack, source=source, places=pack.places + label * items)
 
     @cached_property
+    def pack_sources(self) -> list[tuple[Source, int]]:
+        """Where the weights of each of `packs` come from, and the number of what they go into."""
+        return [(p.source, self.weight_number[p.stage, p.operand]) for p in self.packs]
+
+    @cached_property
     def weight_number(self) -> dict[tuple[int, int], int]:
         """The number of each stage's and operand's packed weights."""
         keys = [
@@ -173,22 +193,41 @@ class Compiled:
         return tuple(accumulate(padded, initial=0))
 
     @cached_property
-    def closings(self) -> list[tuple[Equation, tuple[Node | None, int, int]]]:
-        """For each line of the totals, the sum that it is a part of, the first row and how many.
+    def closings(self) -> list[tuple[Equation, Closing | None]]:
+        """For each line of the totals, which sum or piece of one it is, if it is one at all."""
+        return self._closings_and_cuts[0]
 
-        No rows: it is the whole sum. No sum: it is an expression over several.
-        """
+    @cached_property
+    def cuts(self) -> list[tuple[Node, list[int]]]:
+        """The sums of which lines of the totals are pieces, and how many rows each piece has."""
+        return self._closings_and_cuts[1]
+
+    @cached_property
+    def _closings_and_cuts(
+        self,
+    ) -> tuple[list[tuple[Equation, Closing | None]], list[tuple[Node, list[int]]]]:
         summed = {total.node for total in self.normal.totals}
-        found: list[tuple[Equation, tuple[Node | None, int, int]]] = []
+        closings: list[tuple[Equation, Closing | None]] = []
+        cuts: list[tuple[Node, list[int]]] = []
         for line in self.program.totals:
             value = line.value
             if value in summed:
-                found.append((line, (value, 0, 0)))
+                closings.append((line, Closing(value)))
             elif value.operation == "part" and value.arguments[0] in summed:
-                found.append((line, (value.arguments[0], *self.layout.elements.part(value))))
+                cut = value.arguments[0], self.layout.elements.pieces(value)
+                if cut not in cuts:
+                    cuts.append(cut)
+                piece = int(str(value.attributes[0]))
+                closings.append((line, Closing(value.arguments[0], cuts.index(cut), piece)))
             else:
-                found.append((line, (None, 0, 0)))
-        return found
+                closings.append((line, None))
+        return closings, cuts
+
+    @cached_property
+    def makes_all(self) -> bool:
+        """Whether a sweep makes all that it gives: no kept signal or total comes from outside."""
+        own = set(self.layout.kept)
+        return own.issuperset(self.keep) and all(closing for _, closing in self.closings)
 
     @property
     def weight_bytes(self) -> int:

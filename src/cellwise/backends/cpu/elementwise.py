@@ -107,7 +107,7 @@ class _Elements:
         self.pointers = [self.e.load_pointer(addresses, column) for column in columns]
         self.tile = self.e.at(self.tiles, b.mul(row, self.row_stride))
         neutral = [self._neutral(p) for p in self.reductions]
-        sums = self.e.loop(self.first, self.stop, self.lanes, self._vector, neutral)
+        sums = self.e.loop(self.first, self.stop, self.lanes, self._vector, neutral, tight=True)
         for piece, total in zip(self.reductions, sums, strict=True):
             scalar = self._across(piece, total)
             for column in self.places.of_piece[piece]:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.target import BYTES, Precision, Target
+from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
 
 Value: TypeAlias = Any
 """A value of llvmlite's, which has no types."""
@@ -33,6 +33,18 @@ def intrinsic(module: ir.Module, name: str, types: Sequence[ir.Type], result: ir
     if name in module.globals:
         return module.globals[name]
     return ir.Function(module, ir.FunctionType(result, types), name)
+
+
+def _at_a_line(module: ir.Module) -> ir.MDValue:
+    """What tells LLVM to begin a loop at a line of the instruction cache.
+
+    A loop that begins in the middle of a line decodes more of them: products of five rows took
+    1.2 times as long so, on Zen 3.
+    """
+    align = module.add_metadata(["llvm.loop.align", ir.Constant(I32, LINE_BYTES)])
+    loop = module.add_metadata([align, integer(len(module.metadata))])  # unlike any other
+    loop.operands = (loop, align)  # LLVM wants a loop's mark to name itself first
+    return loop
 
 
 class Emitter:
@@ -121,8 +133,13 @@ class Emitter:
         step: int,
         body: Callable[[Value, list[Value]], Sequence[Value]],
         carried: Sequence[Value] = (),
+        *,
+        tight: bool = False,
     ) -> list[Value]:
-        """For i from start below stop: carried = body(i, carried). Returns the last `carried`."""
+        """For i from start below stop: carried = body(i, carried). Returns the last `carried`.
+
+        A `tight` loop, one in which the time goes, begins at a line of the instruction cache.
+        """
         b = self.builder
         before = b.block
         head = b.append_basic_block("head")
@@ -141,6 +158,8 @@ class Emitter:
         index.add_incoming(b.add(index, integer(step)), b.block)
         for phi, value in zip(values, renewed, strict=True):
             phi.add_incoming(value, b.block)
-        b.branch(head)
+        again = b.branch(head)
+        if tight:
+            again.set_metadata("llvm.loop", _at_a_line(self.module))
         b.position_at_end(done)
         return values

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.backends.cpu.work import Integers
+from cellwise.backends.cpu.work import Integers, address_of
 from cellwise.backends.nodes import Nodes
 
 MOST_ROWS = 96
@@ -48,7 +48,7 @@ class NodeWork:
                 self._held[what] = self._nodes.neighbour(name)[self.rows]
             else:
                 self._gather(name)
-        return self._held[what].ctypes.data
+        return address_of(self._held[what])
 
     def _gather(self, over: str) -> None:
         """The lists of the rows that each of the thread's rows gathers."""

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.blocking import LINE_BYTES, N_VECTORS, Blocking
+from cellwise.backends.cpu.blocking import N_VECTORS, Blocking
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.packing import emit_transpose
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import Gathered, minimum
+from cellwise.backends.cpu.target import LINE_BYTES
 
 _FACTORS = (POINTER, I64, I64, I64, POINTER, I64, POINTER, I64, POINTER)
 _SUM_OUTER = (*_FACTORS, I64, I64, POINTER, I64, POINTER)

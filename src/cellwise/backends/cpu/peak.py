@@ -53,7 +53,7 @@ def chains_module(target: Target, precision: Precision) -> str:
             chains = [emitter.fma(chain, x, y) for chain in chains]
         return chains
 
-    ended = emitter.loop(ir.Constant(I64, 0), turns, 1, turn, started)
+    ended = emitter.loop(ir.Constant(I64, 0), turns, 1, turn, started, tight=True)
     for place, chain in zip(places[2:], ended, strict=True):
         emitter.store(chain, place)
     emitter.builder.ret_void()

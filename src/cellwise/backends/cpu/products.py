@@ -87,7 +87,7 @@ def _sums(
         multiply(e, block, (form.lanes, k, rows, places), renewed)
         return renewed
 
-    return e.loop(integer(0), count, 1, step, zeros)
+    return e.loop(integer(0), count, 1, step, zeros, tight=True)
 
 
 _Operands = tuple[int, Value, Sequence[Value], Sequence[Value]]

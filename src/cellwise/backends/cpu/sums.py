@@ -140,7 +140,7 @@ def _emit_columns(
             return [plus(v, total) for v, total in enumerate(totals)]
 
         zeros = [e.splat(0.0, lanes)] * vectors
-        for v, total in enumerate(e.loop(*rows, 1, row, zeros)):
+        for v, total in enumerate(e.loop(*rows, 1, row, zeros, tight=True)):
             place = e.at(e.at(out, j), v * lanes)
             e.store(e.builder.fadd(e.load(place, lanes), total), place)
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
@@ -13,10 +13,9 @@ from cellwise.backends.cpu.calls import ENTRY, carry_out
 from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
-from cellwise.backends.cpu.panels import Source
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.totals import Extent, Totals
-from cellwise.backends.cpu.work import Steps
+from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import ShapeError
 
@@ -65,7 +64,8 @@ class Sweep:
             run(compiled.address, [f.buffer_info()[0] for f in frames], self.n_threads)
         totals = Totals(compiled, self.extent, self.rows, self.edges, self.fixed)
         sums = totals.run(self.n_threads, self.last)
-        return Swept({name: self.rows[name] for name in compiled.keep}, self.last, sums)
+        kept = {name: self.rows[name] for name in compiled.keep}
+        return Swept(kept, self.last, sums, fresh=compiled.makes_all)
 
     def frames(self) -> list[array[int]]:
         """Pack the weights, and make a frame for every thread; all that it points at is held."""
@@ -84,31 +84,27 @@ class Sweep:
 
     def _pack(self, place: int) -> list[int]:
         """Pack all weights into panels at an address; that of each stage's and operand's."""
-        compiled = self.compiled
+        compiled, fixed, item = self.compiled, self.fixed, self.compiled.item_bytes
         addresses = [place + offset for offset in compiled.weight_offsets]
-        calls = compiled.pack_calls[:]
-        for number, pack in enumerate(compiled.packs):
-            at = number * ENTRY
-            calls[at + 1], calls[at + 2], calls[at + 3] = self._source(pack.source)
-            calls[at + 8] = addresses[compiled.weight_number[pack.stage, pack.operand]]
+        calls, at = compiled.pack_calls[:], 0
+        for source, weights in compiled.pack_sources:
+            matrix = fixed(source.node)
+            if source.label >= 0:
+                matrix = matrix[source.label]
+            unit, step = matrix.stride()
+            if source.turned:
+                unit, step = step, unit
+            calls[at + 1] = matrix.data_ptr() + source.row * unit * item
+            calls[at + 2], calls[at + 3], calls[at + 8] = unit, step, addresses[weights]
+            at += ENTRY
         carry_out(calls, self.n_threads)
         return addresses
 
-    def _source(self, source: Source) -> tuple[int, int, int]:
-        """Address of the first weight, and how far apart units and elements are."""
-        matrix = self.fixed(source.node)
-        if source.label >= 0:
-            matrix = matrix[source.label]
-        unit, step = matrix.stride()
-        if source.turned:
-            unit, step = step, unit
-        return matrix.data_ptr() + source.row * unit * self.compiled.item_bytes, unit, step
-
     def _scratch(self, n_bytes: int) -> int:
         """The address of fresh memory, aligned."""
-        array = torch.empty(n_bytes + ALIGNMENT, dtype=torch.uint8)
-        self._held.append(array)
-        return -(-array.data_ptr() // ALIGNMENT) * ALIGNMENT
+        memory = np.empty(n_bytes + ALIGNMENT, np.uint8)  # sooner there than a tensor
+        self._held.append(memory)
+        return -(-address_of(memory) // ALIGNMENT) * ALIGNMENT
 
     def _frame(self, made: Template, weights: Sequence[int], place: int) -> array[int]:
         frame, slots = made.fill(place), made.slots
@@ -141,8 +137,9 @@ def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
     """
     wanted = compiled.outside
     for name, tensor in feed.parameters.items():
-        if tensor.shape != wanted.get(name, tensor.shape):
-            raise ShapeError(_misfit(name, list(wanted[name]), tensor))
+        known = wanted.get(name)
+        if known is not None and tensor.shape != known:
+            raise ShapeError(_misfit(name, list(known), tensor))
     counted = [(name, t, schedule.n_rows) for (name, _), t in feed.rows.items()]
     counted += [(name, t, schedule.n_sequences) for name, t in feed.edges.items()]
     for name, tensor, count in counted:

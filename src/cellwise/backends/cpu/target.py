@@ -14,6 +14,9 @@ Precision = Literal["f32", "f64"]
 
 BYTES: dict[Precision, int] = {"f32": 4, "f64": 8}
 
+LINE_BYTES = 64
+"""A line of the caches, of numbers and of instructions."""
+
 VARIABLE = "CELLWISE_TARGET"
 """The environment variable that chooses another instruction set than the machine's best."""
 

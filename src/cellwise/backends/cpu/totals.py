@@ -17,7 +17,7 @@ from cellwise.backends.cpu.calls import ENTRY, call, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.work import Integers, Work
+from cellwise.backends.cpu.work import Integers, Work, address_of
 from cellwise.backends.emit import EMIT
 from cellwise.graph.node import Node, walk
 
@@ -123,12 +123,15 @@ class Totals:
         self._prepare(n_threads)
         sums = {plan.node: self._sum(plan) for plan in plans(self.compiled)}
         carry_out(self._calls, n_threads)
+        pieces = [sums[node].split_with_sizes(sizes) for node, sizes in self.compiled.cuts]
         found = {}
-        for line, (node, start, size) in self.compiled.closings:
-            if node is None:
+        for line, closing in self.compiled.closings:
+            if closing is None:
                 found[line.name] = self._closed(line.value, sums, last)
+            elif closing.cut < 0:
+                found[line.name] = sums[closing.sum]
             else:
-                found[line.name] = sums[node].narrow(0, start, size) if size else sums[node]
+                found[line.name] = pieces[closing.cut][closing.piece]
         return found
 
     def _prepare(self, n_threads: int) -> None:
@@ -141,8 +144,8 @@ class Totals:
         outers = [p.others[0].width for p in plans(compiled) if p.kind == "outer"]
         items = self.code.scratch_items(max(outers)) if outers else 0
         self._step = items * compiled.item_bytes
-        memory = torch.empty(self._step * n_threads, dtype=torch.uint8)
-        self._scratch = memory.data_ptr()
+        memory = np.empty(self._step * n_threads, np.uint8)
+        self._scratch = address_of(memory)
         self._held.append(memory)
 
     def _sum(self, plan: Plan) -> Tensor:
@@ -218,7 +221,7 @@ class Totals:
             return self._address(rows), factor.width, 0, 0, 0
         edge, index = self.edges[factor.name].data_ptr(), self.extent.other(factor.index)
         self._held.append(index)
-        return rows.data_ptr(), factor.width, edge, factor.width, index.ctypes.data
+        return rows.data_ptr(), factor.width, edge, factor.width, address_of(index)
 
     def _closed(
         self, value: Node, sums: Mapping[Node, Tensor], last: Mapping[str, Tensor]
