@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmarks import compile_time
-from benchmarks.compile_inside import first_call
+from benchmarks import compile_inside, compile_time
+from cellwise.layers import Recurrent
 
 COLD = [{"derive": 0.1, "compile": 0.5}, {"derive": 0.3, "compile": 0.1}]
 CACHED = [{"derive": 0.02, "compile": 0.01}]
@@ -24,10 +24,23 @@ def test_a_row_has_medians():
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_the_first_call_is_taken_apart(later):
-    found = first_call("elman", 4, "reference", later=later)
-    assert found["derive"] > 0
-    assert found["compile"] >= 0
+def test_the_first_call_is_taken_apart(monkeypatch, later):
+    layers, calls, called = iter([0.5, 0.1]), iter([0.7, 0.3]), []
+
+    def layer(cell, hidden_size, backend):
+        own = cell == "elman"
+        return (next(layers) if own else 9.0), Recurrent(cell, hidden_size, hidden_size)
+
+    def call(layer):
+        called.append(layer.cell.name)
+        return next(calls) if layer.cell.name == "elman" else 9.0
+
+    monkeypatch.setattr(compile_inside, "_layer", layer)
+    monkeypatch.setattr(compile_inside, "_call", call)
+    found = compile_inside.first_call("elman", 4, "reference", later=later)
+    assert found == pytest.approx({"derive": 0.4, "compile": 0.4})
+    assert len(called) == 3 + later  # what other cells took counts nothing
+    assert called[-2:] == ["elman", "elman"]
 
 
 @pytest.mark.slow
