@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.utils.rnn import pack_sequence
 
-from cellwise.structures.batch import padded_of_rows, ragged_levels, rows_of_padded
-from cellwise.structures.ragged import known_levels
+from cellwise.structures.batch import (
+    levels_of,
+    padded_of_rows,
+    ragged_levels,
+    rows_of_padded,
+)
+from cellwise.structures.ragged import known_levels, packed_levels
 
 N_STEPS = 5
 
@@ -37,6 +43,24 @@ def test_batches_and_gradients_go_there_and_back(found: list[int]) -> None:
         results.append((rows, y, d_x))
     for ours, theirs in zip(*results, strict=True):
         assert torch.equal(ours, theirs)
+
+
+@given(lengths, st.booleans())
+def test_packed_sequences_lie_where_torch_puts_them(found: list[int], sorted_: bool) -> None:
+    found = [max(1, n) for n in found]
+    if sorted_:
+        found.sort(reverse=True)
+    pieces = [torch.full((n, 2), float(n)) for n in found]
+    x = pack_sequence(pieces, enforce_sorted=sorted_)
+    order = x.sorted_indices
+    places = None if order is None else tuple(order.tolist())
+    known = packed_levels(tuple(x.batch_sizes.tolist()), places)
+    traced = levels_of(x.batch_sizes, len(found), len(x.data), order)
+    assert (known.n_sequences, known.n_rows, known.even) == (len(found), sum(found), False)
+    for name in ("sizes", "order", "offsets", "level", "place", "live", "rank"):
+        ours, theirs = getattr(known, name), getattr(traced, name)
+        assert (ours is theirs is None) or torch.equal(ours, theirs), name
+    assert torch.equal(known.reversed(x.data), traced.reversed(x.data))
 
 
 def test_levels_that_were_first_met_in_inference_mode_train() -> None:

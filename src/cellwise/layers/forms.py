@@ -22,7 +22,7 @@ from cellwise.structures.batch import (
     rows_of_padded,
 )
 from cellwise.structures.plain import is_eager
-from cellwise.structures.ragged import known_levels
+from cellwise.structures.ragged import known_levels, packed_levels
 
 Sequences = Tensor | PackedSequence
 
@@ -97,15 +97,23 @@ def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_f
     if isinstance(x, PackedSequence):
         _no_lengths(lengths, "a PackedSequence")
         _check_features(x.data, input_size, "PackedSequence data [N, I]", 2)
-        sizes, order = x.batch_sizes, x.sorted_indices
-        n_sequences = int(sizes[0]) if len(sizes) else 0
-        return Packed(x.data, levels_of(sizes, n_sequences, len(x.data), order), x)
+        return Packed(x.data, _packed_levels(x), x)
     if not isinstance(x, Tensor):
         raise ShapeError(f"x must be a tensor or a PackedSequence, but is a {type(x).__name__}")
     if x.is_nested:
         _no_lengths(lengths, "a nested tensor")
         return _take_jagged(x, input_size)
     return _take_padded(x, lengths, input_size, batch_first=batch_first)
+
+
+def _packed_levels(x: PackedSequence) -> Levels:
+    sizes, order = x.batch_sizes, x.sorted_indices
+    if is_eager() and x.data.is_cpu and (order is None or order.is_cpu):
+        known = tuple(sizes.tolist())
+        if sum(known) == len(x.data):
+            return packed_levels(known, None if order is None else tuple(order.tolist()))
+    n_sequences = int(sizes[0]) if len(sizes) else 0
+    return levels_of(sizes, n_sequences, len(x.data), order)
 
 
 def _take_jagged(x: Tensor, input_size: int) -> Jagged:
@@ -120,7 +128,11 @@ def _take_jagged(x: Tensor, input_size: int) -> Jagged:
     values, offsets = x.values(), nested.offsets()
     _check_features(values, input_size, "nested tensor values [N, I]", 2)
     lengths = offsets.diff()
-    levels = ragged_levels(lengths, len(values), int(lengths.max()) if len(lengths) else 0)
+    known = tuple(lengths.tolist()) if is_eager() and values.is_cpu else ()
+    if known and sum(known) == len(values):
+        levels = known_levels(known, max(known))
+    else:
+        levels = ragged_levels(lengths, len(values), int(lengths.max()) if len(lengths) else 0)
     return Jagged(rows_of_jagged(values, offsets, levels), levels, offsets)
 
 

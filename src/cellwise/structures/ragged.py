@@ -1,7 +1,8 @@
 """The levels of a ragged batch whose lengths are known: a few operations of numpy, and kept.
 
-`batch.ragged_levels` does the same with operations of torch, which a trace can follow, and which
-take longer than the fold of a small batch.
+`batch.ragged_levels` and `batch.levels_of` do the same with operations of torch, which a trace can
+follow, and which take longer than the fold of a small batch. They are kept because layers on top of
+each other see the same batch; nobody changes them. There are no rows but the live ones.
 """
 
 from __future__ import annotations
@@ -15,23 +16,31 @@ from torch import Tensor
 
 from cellwise.structures.batch import Levels
 
+Integers = npt.NDArray[np.int64]
+
 
 @lru_cache(maxsize=4)
 def known_levels(lengths: tuple[int, ...], n_steps: int) -> Levels:
-    """The levels of sequences of these lengths, sorted by falling length; nobody changes them.
-
-    They are kept because layers on top of each other see the same batch. There are no rows but the
-    live ones.
-    """
-    counts, n_sequences = np.array(lengths, dtype=np.int64), len(lengths)
+    """The levels of sequences of these lengths, sorted by falling length."""
+    counts = np.array(lengths, dtype=np.int64)
     ended = np.cumsum(np.bincount(counts, minlength=n_steps + 1))
-    sizes = n_sequences - ended[:n_steps]
-    order = np.argsort(-counts, kind="stable")
-    offsets = np.cumsum(sizes) - sizes
+    sizes = len(lengths) - ended[:n_steps]
+    return _levels(sizes, len(lengths), np.argsort(-counts, kind="stable"))
+
+
+@lru_cache(maxsize=4)
+def packed_levels(sizes: tuple[int, ...], order: tuple[int, ...] | None) -> Levels:
+    """The levels of a PackedSequence: how many sequences have each step, and which is where."""
+    places = None if order is None else np.array(order, dtype=np.int64)
+    return _levels(np.array(sizes, dtype=np.int64), sizes[0] if sizes else 0, places)
+
+
+def _levels(sizes: Integers, n_sequences: int, order: Integers | None) -> Levels:
+    n_steps, offsets = len(sizes), np.cumsum(sizes) - sizes
     level = np.repeat(np.arange(n_steps), sizes)
     rows = np.arange(len(level))
     place = rows - offsets[level]
-    source = level * n_sequences + order[place]
+    source = level * n_sequences + (place if order is None else order[place])
     where = np.full(n_steps * n_sequences, len(rows))
     where[source] = rows
     with torch.inference_mode(mode=False):
@@ -39,17 +48,17 @@ def known_levels(lengths: tuple[int, ...], n_steps: int) -> Levels:
             _tensor(sizes),
             n_sequences,
             len(rows),
-            _tensor(order),
+            None if order is None else _tensor(order),
             even=False,
             offsets=_tensor(offsets),
             level=_tensor(level),
             place=_tensor(place),
             live=torch.ones(len(rows), dtype=torch.bool),
-            rank=_tensor(np.argsort(order)),
+            rank=None if order is None else _tensor(np.argsort(order)),
             source=_tensor(source),
             where=_tensor(where),
         )
 
 
-def _tensor(numbers: npt.NDArray[np.int64]) -> Tensor:
+def _tensor(numbers: Integers) -> Tensor:
     return torch.from_numpy(numbers)
