@@ -227,7 +227,7 @@ class Compiled:
     def makes_all(self) -> bool:
         """Whether a sweep makes all that it gives: no kept signal or total comes from outside."""
         own = set(self.layout.kept)
-        return own.issuperset(self.keep) and all(closing for _, closing in self.closings)
+        return own.issuperset(self.keep) and all(c is not None for _, c in self.closings)
 
     @property
     def weight_bytes(self) -> int:
