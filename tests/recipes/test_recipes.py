@@ -16,6 +16,7 @@ def test_the_recipes_are_there():
         "parse",
         "pronounce",
         "pronounce_demo",
+        "pronounce_large",
         "tag",
         "tag_ner",
         "translate",
@@ -27,6 +28,13 @@ def test_a_recipe_is_a_configuration(name):
     config = load_config(name)
     assert config.task in TASKS
     assert config.training.seed == 1
+
+
+def test_in_little_and_in_large_the_same_is_learnt():
+    little, middle, large = map(load_config, ("pronounce_demo", "pronounce", "pronounce_large"))
+    assert little.data == middle.data == large.data
+    sizes = [config.model.hidden_size for config in (little, middle, large)]
+    assert sizes == sorted(set(sizes))
 
 
 def test_the_demonstration_is_limited_in_time_and_reads_the_same_data():
