@@ -33,7 +33,7 @@ def test_a_recipe_is_a_configuration(name):
 def test_in_little_and_in_large_the_same_is_learnt():
     little, middle, large = map(load_config, ("pronounce_demo", "pronounce", "pronounce_large"))
     assert little.data == middle.data == large.data
-    sizes = [config.model.hidden_size for config in (little, middle, large)]
+    sizes = [config.model.model_dump()["hidden_size"] for config in (little, middle, large)]
     assert sizes == sorted(set(sizes))
 
 
