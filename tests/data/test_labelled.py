@@ -224,6 +224,21 @@ def test_complaints_about_folders_and_archives(tmp_path):
         assert str(error.value) == f"{tmp_path / name}{complaint}"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"), [(8, 1, "password required"), (10, 99, "compression method")]
+)
+def test_an_archive_that_is_packed_as_nobody_can_read_is_refused(tmp_path, field, value, complaint):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pos/a", "text")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + field] = value  # of its entry in the central directory
+    data[field - 2] = value  # and of its own head
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=rf"a\.zip: the archive cannot be read: .*{complaint}"):
+        read_labelled(path, Layout("folders"))
+
+
 def test_bytes_of_another_encoding_are_named(tmp_path):
     path = write(tmp_path, "a.tsv", "text\tlabel\né\tx\n", encoding="latin-1")
     with pytest.raises(DataError) as error:

@@ -11,8 +11,8 @@ from cellwise.errors import DataError
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
 """What zipfile raises where a file is no zip archive, or not intact."""
-REFUSED = (OSError, RuntimeError, NotImplementedError)
-"""What it raises else: besides the system's errors, for passwords and unknown ways of packing."""
+REFUSED = (OSError, RuntimeError)
+"""What it raises else: the system's errors, and for passwords and unknown ways of packing."""
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
