@@ -45,6 +45,13 @@ def _memories(tensors: Sequence[Tensor]) -> list[int]:
     return [address - int(offset) * size for address, offset, size in numbers]
 
 
+def _forward(call: Call, keep: Sequence[str]) -> list[Tensor]:
+    """The kept signals and the last states, each in memory of its own."""
+    with _exact(call):
+        outputs = call.forward(keep)
+    return outputs if call.fresh else _apart(outputs, call.arrays.all)
+
+
 @torch.library.custom_op("cellwise::fold", mutates_args=())
 def _fold(
     inputs: Sequence[Tensor],
@@ -55,9 +62,7 @@ def _fold(
     keep: bool,
 ) -> list[Tensor]:
     call = Call(key, Arrays(list(inputs), list(edges), list(parameters)), level_sizes)
-    with _exact(call):
-        outputs = call.forward(call.kept if keep else call.kept[:1])
-    return _apart(outputs, call.arrays.all)
+    return _forward(call, call.kept if keep else call.kept[:1])
 
 
 @_fold.register_fake
@@ -148,10 +153,7 @@ class _Eager(torch.autograd.Function):
         first, second = counts[0], sum(counts)
         arrays = Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
         call = Call(key, arrays, level_sizes)
-        with _exact(call):
-            outputs = call.forward(call.kept)
-        if not call.fresh:
-            outputs = _apart(outputs, tensors)
+        outputs = _forward(call, call.kept)
         n_kept = len(call.kept)
         ctx.set_materialize_grads(False)
         ctx.key, ctx.counts = key, (*counts, n_kept)
@@ -268,8 +270,5 @@ def _folded(
         y, *ends = _Eager.apply(key, level_sizes, counts, *tensors)  # type: ignore[no-untyped-call]
         return y, ends
     call = Call(key, arrays, level_sizes)
-    with _exact(call):
-        outputs = call.forward(call.kept[:1])
-    if not call.fresh:
-        outputs = _apart(outputs, tensors)
+    outputs = _forward(call, call.kept[:1])
     return outputs[0], outputs[1:]

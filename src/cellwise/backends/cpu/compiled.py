@@ -25,7 +25,7 @@ from cellwise.backends.cpu.stage_kernel import (
     StageKernel,
     stage_kernels,
 )
-from cellwise.backends.cpu.target import BYTES, Precision, Target
+from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
 from cellwise.backends.cpu.work import Integers
 from cellwise.graph.node import Node
 from cellwise.graph.system import Equation
@@ -38,9 +38,6 @@ CHUNK_BYTES = 192 * 1024
 
 MOST_CHUNK_ROWS = 504
 """More would gain nothing: products have rows enough."""
-
-ALIGNMENT = 64
-"""Bytes: a line of the caches."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +180,7 @@ class Compiled:
     @cached_property
     def weight_offsets(self) -> tuple[int, ...]:
         """Where the packed weights begin, in bytes, each on a line of its own; then their end."""
-        line = ALIGNMENT // self.item_bytes
+        line = LINE_BYTES // self.item_bytes
         items = [
             o.items * (self.n_labels if kernel.stage.is_labelled else 1)
             for kernel in self.kernels

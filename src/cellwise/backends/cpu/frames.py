@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
+from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.layout import Key
 from cellwise.backends.cpu.runtime import runtime
+from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.work import Work
 
 Named = list[tuple[int, str]]
@@ -108,7 +109,7 @@ class Template:
         for slot, (a_place, a_row, in_all) in self.slots.scratch:
             self._scratch.append((slot, self.scratch_bytes))
             n_bytes = a_place * share.n_places + a_row * capacity + in_all
-            self.scratch_bytes += -(-n_bytes // ALIGNMENT) * ALIGNMENT
+            self.scratch_bytes += -(-n_bytes // LINE_BYTES) * LINE_BYTES
 
     def fill(self, base: int) -> list[int]:
         """A frame whose scratch memory begins at an address."""

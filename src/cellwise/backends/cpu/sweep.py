@@ -10,10 +10,11 @@ from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
 from cellwise.backends.cpu.calls import ENTRY, carry_out
-from cellwise.backends.cpu.compiled import ALIGNMENT, Compiled
+from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
 from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.totals import Extent, Totals
 from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
@@ -102,9 +103,9 @@ class Sweep:
 
     def _scratch(self, n_bytes: int) -> int:
         """The address of fresh memory, aligned."""
-        memory = np.empty(n_bytes + ALIGNMENT, np.uint8)  # sooner there than a tensor
+        memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
         self._held.append(memory)
-        return -(-address_of(memory) // ALIGNMENT) * ALIGNMENT
+        return -(-address_of(memory) // LINE_BYTES) * LINE_BYTES
 
     def _frame(self, made: Template, weights: Sequence[int], place: int) -> array[int]:
         frame, slots = made.fill(place), made.slots
