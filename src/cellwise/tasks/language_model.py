@@ -177,12 +177,13 @@ class LanguageModelling(Task[Window, WindowBatch]):
     ) -> dict[str, float]:
         """Loss, perplexity, and bits per character of whole texts, read in order.
 
-        Where windows were left out, the layers begin without memory after each gap.
+        Where windows were left out, the layers begin without memory after each gap. With
+        `decoding.dynamic_rate` a copy of the model learns from what it has read.
         """
         assert isinstance(model, LanguageModel)
         if not examples:
             raise DataError("there is no text to evaluate on")
-        return score_windows(model, examples, n_lanes=self.decoding.lanes, advance=advance)
+        return score_windows(model, examples, decoding=self.decoding, advance=advance)
 
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """The log probability and the perplexity of each line, as if another had ended before it.

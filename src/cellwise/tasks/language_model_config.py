@@ -127,4 +127,14 @@ class LanguageModelDecoding(Section):
         description="a text is evaluated in so many pieces side by side; each but the first one "
         "begins without memory, so 1 is exact, and more are faster",
     )
+    dynamic_rate: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="dynamic evaluation: a copy of the model goes on learning from the text that "
+        "it is evaluated on, in steps of this size, each after a piece was scored; 0: never",
+    )
+    dynamic_window: int = Field(
+        20, ge=1, description="symbols of a piece that is scored, then learnt from"
+    )
     batch_size: int = Field(64, ge=1, description="lines of a list that are scored together")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from cellwise.data.text_stream import Window, windows_in_lanes
 from cellwise.data.vocabulary import PAD, UNKNOWN
 from cellwise.tasks.base import Advance, Answer, device_of
+from cellwise.tasks.language_model_config import LanguageModelDecoding
+from cellwise.tasks.language_model_dynamic import dynamic_model
 from cellwise.tasks.language_model_network import LanguageModel
 from cellwise.tasks.language_model_windows import (
     Carried,
@@ -22,35 +25,50 @@ PIECE = 512
 
 
 def score_windows(
-    model: LanguageModel, windows: Sequence[Window], *, n_lanes: int, advance: Advance
+    model: LanguageModel,
+    windows: Sequence[Window],
+    *,
+    decoding: LanguageModelDecoding,
+    advance: Advance,
 ) -> dict[str, float]:
     """Loss per symbol (nats), perplexity, and bits per character, if whole texts are there.
 
     Args:
-        model: in eval mode.
+        model: in eval mode; stays as it is.
         windows: those that follow one another are read as one text; after a gap the layers begin
             without memory.
-        n_lanes: pieces that are read side by side.
+        decoding: how many pieces are read side by side, and whether a copy of the model learns
+            from each once it is scored.
         advance: told how many windows are done.
+
+    Raises:
+        ConfigError: the copy takes steps so large that its loss is no number any more.
     """
-    pieces = list(_pieces(windows))
+    dynamic = dynamic_model(model, decoding)
+    if dynamic:
+        model = dynamic.model
+    pieces = list(_pieces(windows, decoding.dynamic_window if dynamic else PIECE))
     total, done, nats, unknown, told = sum(p.stop - p.start for p in pieces), 0, 0.0, 0, 0
     carried = Carried()
-    for places in windows_in_lanes(len(pieces), n_lanes):
+    for places in windows_in_lanes(len(pieces), decoding.lanes):
         batch = batch_of_windows([pieces[i] for i in places]).to(device_of(model))
-        features, last = model(batch.symbols, carried.before(batch), batch.lengths)
-        carried.keep(batch, last)
         right = batch.real(batch.right)
-        nats += float(model.nats(batch.real(features), right))
+        with torch.set_grad_enabled(dynamic is not None):
+            features, last = model(batch.symbols, carried.before(batch), batch.lengths)
+            found = model.nats(batch.real(features), right)
+        carried.keep(batch, last)
+        if dynamic:
+            dynamic.learn(found, len(right))
+        nats += float(found.detach())
         unknown += int((right == UNKNOWN).sum())
         done += len(right)
         advance(len(windows) * done // total - told)
         told = len(windows) * done // total
-    found = {"loss": nats / total, "perplexity": perplexity(nats / total)}
+    metrics = {"loss": nats / total, "perplexity": perplexity(nats / total)}
     characters = _characters(windows, total)
     if characters:
-        found["bits_per_character"] = nats / math.log(2) / characters
-    return found | {"unknown_rate": unknown / total}
+        metrics["bits_per_character"] = nats / math.log(2) / characters
+    return metrics | {"unknown_rate": unknown / total}
 
 
 def perplexity(nats: float) -> float:
@@ -92,8 +110,8 @@ def line_vectors(model: LanguageModel, rows: Sequence[Sequence[int]]) -> Tensor:
     return mean
 
 
-def _pieces(windows: Sequence[Window]) -> Iterator[Window]:
-    """The windows in order, those that touch joined and cut anew into larger ones."""
+def _pieces(windows: Sequence[Window], size: int) -> Iterator[Window]:
+    """The windows in order, those that touch joined and cut anew into some of that many symbols."""
     ordered = sorted(windows, key=lambda window: (id(window.stream), window.start))
     first = ordered[0]
     stream, start, stop = first.stream, first.start, first.stop
@@ -101,8 +119,8 @@ def _pieces(windows: Sequence[Window]) -> Iterator[Window]:
         if window is not None and window.stream is stream and window.start == stop:
             stop = window.stop
             continue
-        for place in range(start, stop, PIECE):
-            yield Window(stream, place, min(place + PIECE, stop))
+        for place in range(start, stop, size):
+            yield Window(stream, place, min(place + size, stop))
         if window is not None:
             stream, start, stop = window.stream, window.start, window.stop
 
