@@ -7,6 +7,7 @@ from benchmarks.language_models import (
     Result,
     configured,
     counted,
+    learning_on,
     table_row,
     trained,
 )
@@ -52,6 +53,9 @@ def test_a_training_in_little(folder, tmp_path, task):
     found = trained(config, tmp_path / "run", Reporter())
     assert found.metrics["perplexity"] > 1
     assert found.symbols_per_second > 0
+    rate, learnt = learning_on(tmp_path / "run")
+    assert rate in language_models.RATES
+    assert learnt.metrics["perplexity"] < found.metrics["perplexity"]
 
 
 @pytest.mark.parametrize("name", list(ROWS))
