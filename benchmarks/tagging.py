@@ -147,6 +147,7 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
                     for seed in range(1, seeds + 1)
                 ]
                 lines.append(table_row(name, who, results))
+                typer.echo(lines[-1], err=True)
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, lines)}")
 
 
