@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -96,6 +97,13 @@ def test_a_text_that_repeats_itself_gets_easier(tmp_path, head):
     assert learnt < 0.7 * still
 
 
-def test_steps_that_are_too_large_are_an_error(task):
-    with pytest.raises(ConfigError, match=r"decoding\.dynamic_rate: 1e\+308 is too large"):
-        evaluated(task, built(task), rate=1e308, window=2)
+def test_steps_that_are_too_large_are_an_error(tmp_path):
+    unbounded = {"cell": "h[t] = h[t-1] * h[t-1] + U @ x[t]"}
+    task = task_of(write(tmp_path, *LINES * 5), model=unbounded)
+    model = built(task)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(0.1)
+    assert math.isfinite(evaluated(task, model, rate=0.0)["loss"])
+    with pytest.raises(ConfigError, match=r"decoding\.dynamic_rate: 1 is too large"):
+        evaluated(task, model, rate=1.0)

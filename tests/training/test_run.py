@@ -34,7 +34,7 @@ def test_decoding_can_be_changed_for_a_call(folder):
     assert loaded.predict(["aaaaa"]) == ["yes"]
     with pytest.raises(ConfigError) as caught:
         loaded.predict(["aaaaa"], shot=True)
-    assert str(caught.value) == "predict: unknown key 'decoding.shot'. Did you mean 'shout'?"
+    assert str(caught.value) == "decoding: unknown key 'decoding.shot'. Did you mean 'shout'?"
 
 
 def test_answers_stream_without_gradients_and_leave_them_on_in_between(folder):

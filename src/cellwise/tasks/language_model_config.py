@@ -130,7 +130,7 @@ class LanguageModelDecoding(Section):
     dynamic_rate: float = Field(
         0.0,
         ge=0,
-        allow_inf_nan=False,
+        le=1,
         description="dynamic evaluation: a copy of the model goes on learning from the text that "
         "it is evaluated on, in steps of this size, each after a piece was scored; 0: never",
     )

@@ -161,7 +161,7 @@ class Run:
             return self.task
         table = {**self.config.decoding.model_dump(), **decoding}
         section = build_section(
-            type(self.config.decoding), table, name="decoding", source="predict"
+            type(self.config.decoding), table, name="decoding", source="decoding"
         )
         return _with_decoding(self.task, section)
 
