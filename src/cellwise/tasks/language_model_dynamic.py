@@ -22,7 +22,7 @@ class DynamicModel:
     So every symbol is scored by weights that have seen nothing but what comes before it.
 
     Source: Krause et al. 2018 (arXiv:1709.07432). Gradients are divided by the root of the mean of
-    their squares, as in its equation 5; the mean is over the pieces so far, with Adam's correction,
+    their squares, as in its RMS rule; the mean is over the pieces so far, with Adam's correction,
     where the paper has that of the training text; weights are not drawn back to the trained ones.
 
     Args:
