@@ -32,6 +32,7 @@ from benchmarks.captions_baselines import (
     nearest,
     scores,
 )
+from benchmarks.command import run_command
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -216,4 +217,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

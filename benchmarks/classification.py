@@ -23,6 +23,7 @@ from typing import Annotated
 import torch
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.names import chosen
 from benchmarks.sentiment_trees import shown
 from benchmarks.torch_layers import with_torch
@@ -175,4 +176,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -22,6 +22,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from cellwise import cells as zoo
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -124,4 +125,4 @@ def _give_out(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

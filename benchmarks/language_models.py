@@ -26,6 +26,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.names import chosen
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
@@ -188,4 +189,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -13,6 +13,7 @@ import torch
 import typer
 from torch import Tensor
 
+from benchmarks.command import run_command
 from cellwise.bench.contenders import ours, torch_module
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table, shown
@@ -99,4 +100,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import described, markdown_table, shown
 from cellwise.bench.timing import Spread, ratios
@@ -96,4 +97,4 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -19,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.random_inside import CASES, Tally, run_seed
 from cellwise.bench.machine import this_machine
 from cellwise.errors import ConfigError
@@ -103,4 +104,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

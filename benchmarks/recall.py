@@ -26,6 +26,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.data.vocabulary import END, Vocabulary
@@ -178,4 +179,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -23,6 +23,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
 from cellwise.errors import DataError
@@ -135,4 +136,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -23,6 +23,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.names import chosen
 from benchmarks.sentiment_trees import shown
 from benchmarks.torch_layers import with_torch
@@ -152,4 +153,4 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

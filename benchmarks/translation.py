@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.pronounce import PEER
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -118,4 +119,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import trees_epoch, trees_large
+from benchmarks.command import run_command
 from benchmarks.trees_dgl import WithDGL
 from benchmarks.trees_peers import Diagonals, DoubleLoop, LevelByLevel, NodeByNode
 from benchmarks.trees_workload import Peer, TreeWorkload, ours, peer_call, random_lists
@@ -246,4 +247,4 @@ def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

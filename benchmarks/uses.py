@@ -24,6 +24,7 @@ import torch
 import typer
 
 from benchmarks import captions, classification, conversation, language_models, parsing, tagging
+from benchmarks.command import run_command
 from benchmarks.names import chosen
 from benchmarks.torch_layers import with_torch
 from benchmarks.translation import files as files_of_translation
@@ -168,4 +169,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)
