@@ -86,7 +86,8 @@ def test_without_attention_the_last_states_are_all_that_is_known():
     outputs, _ = model.decoder(model.target(symbols), reading.state)
     joined = torch.tanh(model.join(outputs))
     torch.testing.assert_close(model(source, lengths, symbols), model.head(joined), **EXACT)
-    assert model.attention_weights(reading, symbols) is None
+    counts = torch.tensor([4, 4, 4])
+    assert model.attention_weights(reading, symbols, counts) is None
 
 
 def test_input_feeding_is_luongs():
@@ -123,7 +124,7 @@ def test_the_loss_of_coverage_is_added_in_training():
     counts = torch.tensor([4, 1, 3])
     without, half = model_of(**options, coverage_loss=0), model_of(**options, coverage_loss=0.5)
     reading = half.encode(source, lengths)
-    weights = half.attention_weights(reading, before)
+    weights = half.attention_weights(reading, before, counts)
     again = read_again(weights)
     expected = sum(again[:count, row].sum() for row, count in enumerate(counts.tolist()))
     plain, more = (m.train().nats(reading, before, after, counts) for m in (without, half))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cellwise.data.vocabulary import PAD
-from cellwise.errors import DataError
+from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.converse import TURN, Converse
 from cellwise.tasks.converse_config import ConverseData, ConverseDecoding, ConverseModel
 from tests.tasks.training_steps import trained
@@ -133,6 +133,18 @@ def test_mutual_information_changes_what_is_said(path):
     plain.restore(task.vocabularies())
     (answer,) = plain.predict(model, ["Is it raining?"])
     assert weighed.record["log_probability"] != answer.record["log_probability"]
+
+
+def test_mutual_information_wants_the_first_symbols_first(path):
+    task = task_of(path, mutual_information=0.5)
+    task.model = task.model.model_copy(update={"right_to_left": True})
+    task.fit(task.read("train"))
+    with pytest.raises(ConfigError) as caught:
+        list(task.predict(task.build().eval(), ["Do you like tea?"]))
+    assert str(caught.value) == (
+        "'decoding.mutual_information' weighs the first symbols of an answer, but a model with "
+        "model.right_to_left = true writes the last ones first: set it to 0"
+    )
 
 
 def test_an_empty_context_gets_an_empty_answer(path):

@@ -3,7 +3,7 @@ import torch
 
 from cellwise.data.vocabulary import PAD, START, Vocabulary
 from cellwise.tasks.describe_config import DescribeModel
-from cellwise.tasks.describe_network import Captions, Describer, reading_of
+from cellwise.tasks.describe_network import Captions, Describer
 from cellwise.tasks.describe_regions import GivenRegions
 from tests.tolerances import TOLERANCE
 
@@ -78,7 +78,7 @@ def test_the_search_sees_what_training_sees():
         expected = logits[t].clone()
         expected[:, [0, 1, 2]] = -torch.inf
         torch.testing.assert_close(found, torch.log_softmax(expected, -1), **EXACT)
-    assert reading_of(reading, torch.tensor([1])).seen.shape == (4, 1, 5)
+    assert reading.of(torch.tensor([1])).seen.shape == (4, 1, 5)
 
 
 def test_words_are_hidden_in_training_alone():

@@ -31,7 +31,7 @@ def members():
 
 def case(found):
     source, lengths = torch.randint(4, 9, (5, 3)), torch.tensor([5, 2, 4])
-    return Readings.of([model.encode(source, lengths) for model in found]), lengths
+    return Readings.together([model.encode(source, lengths) for model in found]), lengths
 
 
 def test_probabilities_are_means_whatever_the_models_are():
@@ -102,9 +102,9 @@ def test_a_search_scores_as_the_ensemble_does():
 def test_attention_is_the_mean_of_those_that_have_it():
     models = members()
     readings, _ = case(models)
-    symbols = torch.randint(4, 9, (4, 3))
-    found = Ensemble(models).attention_weights(readings, symbols)
-    each = [models[i].attention_weights(readings.each[i], symbols) for i in (0, 2)]
+    symbols, counts = torch.randint(4, 9, (4, 3)), torch.tensor([4, 2, 3])
+    found = Ensemble(models).attention_weights(readings, symbols, counts)
+    each = [models[i].attention_weights(readings.each[i], symbols, counts) for i in (0, 2)]
     torch.testing.assert_close(found, torch.stack(each).mean(0), **EXACT)
-    only = Readings.of(readings.each[1:2])
-    assert Ensemble(models[1:2]).attention_weights(only, symbols) is None
+    only = Readings.together(readings.each[1:2])
+    assert Ensemble(models[1:2]).attention_weights(only, symbols, counts) is None

@@ -17,6 +17,7 @@ from cellwise.heads.scheduled_sampling import ScheduledSampling, mixed
 from cellwise.heads.search import State, Step
 from cellwise.heads.softmax import Softmax
 from cellwise.heads.tied_softmax import TiedSoftmax
+from cellwise.heads.turning import turned
 from cellwise.layers import Recurrent
 from cellwise.losses.output_cross_entropy import Output, output_cross_entropy
 from cellwise.tasks.transduce_config import TransduceModel
@@ -33,6 +34,12 @@ class Reading:
     memory: Memory | None
     state: State
     seen: Tensor
+
+    def of(self, rows: Tensor) -> Reading:
+        """What was read of some rows only, or of some more than once; int64 `[n]`."""
+        memory = None if self.memory is None else self.memory.of(rows)
+        state = tuple(part.index_select(1, rows) for part in self.state)
+        return Reading(memory, state, self.seen.index_select(1, rows))
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,9 @@ class AttentiveDecoder(nn.Module):
     the whole target at once in training; else step by step, in 1.5 to 2 times the time.
 
     A model derives from it, has an encoder besides, and hands over what `reading` gives.
+
+    With `right_to_left` it writes the last symbol first. Searches with its `stepper` find symbols
+    in that order; whoever hands over whole texts does so in the order in which they are read.
 
     Source: Luong et al. 2015 (arXiv:1508.04025), equations 5 to 8; input feeding: section 3.3.
     """
@@ -212,10 +222,15 @@ class AttentiveDecoder(nn.Module):
 
     # What it says.
 
+    @property
+    def right_to_left(self) -> bool:
+        """Whether the last symbol is written first."""
+        return self.config.right_to_left
+
     def logits(
         self, reading: Reading, symbols: Tensor, symbol_lengths: Tensor | None = None
     ) -> Tensor:
-        """The logits `[T, B, V]` of the symbol after each of `symbols`, int64 `[T, B]`.
+        """The logits `[T, B, V]` of the symbol written after each of `symbols`, int64 `[T, B]`.
 
         Where `symbol_lengths`, int64 `[B]`, are given, what follows later symbols is left open.
         """
@@ -227,6 +242,7 @@ class AttentiveDecoder(nn.Module):
 
         In training it is that of smoothed labels, and holds the loss of coverage, where asked for.
         """
+        before, after = self.as_written(before, after, lengths)
         written = self.write(before, reading.memory, reading.state, lengths)
         real = real_steps(lengths.to(before.device), len(before))
         output = Output(self.head.weight, self.head.bias)
@@ -238,12 +254,35 @@ class AttentiveDecoder(nn.Module):
             loss = loss + self.config.coverage_loss * read_again(written.weights)[real].sum()
         return loss
 
-    def attention_weights(self, reading: Reading, symbols: Tensor) -> Tensor | None:
-        """How much the writing after each of `symbols`, `[T, B]`, read of each place: `[T, B, S]`.
+    def log_probabilities(
+        self, reading: Reading, before: Tensor, after: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """The log probability of each text, its end included, as a search counts it: `[B]`.
 
-        None without attention.
+        The texts are given as to `nats`.
         """
-        return self.write(symbols, reading.memory, reading.state).weights
+        before, after = self.as_written(before, after, lengths)
+        log_p = torch.log_softmax(without_specials(self.logits(reading, before, lengths)), dim=-1)
+        return of_texts(log_p, after, lengths)
+
+    def attention_weights(self, reading: Reading, before: Tensor, lengths: Tensor) -> Tensor | None:
+        """How much was read of each place to write the symbol after each of `before`, `[T, B]`.
+
+        Returns:
+            `[T, B, S]`, of which `lengths` `[B]` steps are real; None without attention.
+        """
+        written, _ = self.as_written(before, before, lengths)
+        weights = self.write(written, reading.memory, reading.state).weights
+        if weights is None or not self.right_to_left:
+            return weights
+        return turned(weights, lengths - 1)  # the end is written last in either direction
+
+    def as_written(self, before: Tensor, after: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Symbols after a start, and before an end, in the order in which they are written."""
+        if not self.right_to_left:
+            return before, after
+        counts = (lengths - 1).to(before.device)
+        return torch.cat([before[:1], turned(before[1:], counts)]), turned(after, counts)
 
     def stepper(self, reading: Reading) -> Step:
         """The decoder as a search sees it; padding, unknown and start symbols are never written."""
@@ -269,6 +308,15 @@ class _Writer:
 def real_steps(lengths: Tensor, n_steps: int) -> Tensor:
     """Which steps are none of padding: `[T, B]` of lengths `[B]`."""
     return torch.arange(n_steps, device=lengths.device)[:, None] < lengths
+
+
+def of_texts(log_p: Tensor, after: Tensor, lengths: Tensor) -> Tensor:
+    """The log probabilities `[B]` of texts from those of all symbols, `[T, B, V]`.
+
+    Of the symbols `after`, `[T, B]`, `lengths` `[B]` are real.
+    """
+    own = log_p.gather(-1, after[..., None])[..., 0]
+    return own.masked_fill(~real_steps(lengths.to(after.device), len(after)), 0.0).sum(0)
 
 
 def without_specials(logits: Tensor) -> Tensor:

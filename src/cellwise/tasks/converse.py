@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from cellwise.data.batches import plan_in_order
 from cellwise.data.dialogues import Dialogue, read_dialogues
 from cellwise.data.vocabulary import PAD
-from cellwise.errors import DataError
+from cellwise.errors import ConfigError, DataError
 from cellwise.heads.mutual_information import mutual_information
 from cellwise.heads.search import State, Step
 from cellwise.tasks.attentive_decoder import Reading
@@ -152,6 +152,11 @@ class Converse(Transduce):
         informed = super().writer(network, reading, batch)
         if not self.decoding.mutual_information:
             return informed
+        if network.right_to_left:
+            raise ConfigError(
+                "'decoding.mutual_information' weighs the first symbols of an answer, but a model "
+                "with model.right_to_left = true writes the last ones first: set it to 0"
+            )
         blind = super().writer(network, self._read_all(network, self._nothing(batch)), batch)
         return mutual_information(
             informed,

@@ -278,8 +278,9 @@ class Describe(Task[Captioned, CaptionBatch]):
 
     def _looks(self, network: Describer, reading: Reading, found: Sequence[Found]) -> Tensor:
         """Where each symbol of what was found looked, and its end: `[T, B, R]`."""
-        before = pad([[START, *one.symbols] for one in found], PAD)
-        weights = network.attention_weights(reading, before.to(device_of(network)))
+        before, device = [[START, *one.symbols] for one in found], device_of(network)
+        lengths = lengths_of(before).to(device)
+        weights = network.attention_weights(reading, pad(before, PAD).to(device), lengths)
         if weights is None:
             raise ConfigError("'decoding.attention' is true, but the model has no attention")
         return weights

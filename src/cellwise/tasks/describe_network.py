@@ -82,12 +82,12 @@ class Describer(AttentiveDecoder):
             names: of the images; may be empty.
             captions: of these images.
         """
-        reading = reading_of(self.see(images, names), captions.rows)
+        reading = self.see(images, names).of(captions.rows)
         return self.logits(reading, captions.before, captions.lengths)
 
     def caption_nats(self, reading: Reading, captions: Captions) -> Tensor:
         """The summed loss of captions of images that were seen, their end marks included."""
-        known, before = reading_of(reading, captions.rows), captions.before
+        known, before = reading.of(captions.rows), captions.before
         read = hide(before, self.hiding) if self.training else before
         return self.nats(known, read, captions.after, captions.lengths)
 
@@ -110,13 +110,6 @@ class Describer(AttentiveDecoder):
             torch.tanh(layer(mean)).unflatten(1, (layers, -1)).transpose(0, 1).contiguous()
             for layer in self.first
         )
-
-
-def reading_of(reading: Reading, rows: Tensor) -> Reading:
-    """What was read of some rows only, or of some more than once; int64 `[n]`."""
-    memory = None if reading.memory is None else reading.memory.of(rows)
-    state = tuple(part.index_select(1, rows) for part in reading.state)
-    return Reading(memory, state, reading.seen.index_select(1, rows))
 
 
 def _of_decoder(config: DescribeModel, embedding_size: int) -> TransduceModel:

@@ -58,6 +58,9 @@ class ParseModel(TransduceModel):
         "hidden_size without one",
     )
     encoder_layers: int = Field(2, ge=1, description="bidirectional layers that read the words")
+    right_to_left: Literal[False] = Field(
+        False, description="trees are written from left to right, as their rules are"
+    )
     dropout: float = Field(
         0.3, ge=0, lt=1, description="dropout on every layer's input, the same mask at every step"
     )

@@ -21,14 +21,14 @@ from typing import ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from cellwise.data.batches import in_chunks, pad, plan_in_order
+from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
 from cellwise.data.vocabulary import END, PAD, START
 from cellwise.errors import ConfigError, DataError
 from cellwise.heads.search import Found, Rules, State, Step, search_several
 from cellwise.tasks.attentive_decoder import Reading
 from cellwise.tasks.base import Advance, Answer, Report, Section, device_of
 from cellwise.tasks.encoder_decoder import EncoderDecoder
-from cellwise.tasks.ensemble import Ensemble, Readings
+from cellwise.tasks.ensemble import BothWays, Ensemble, Readings
 from cellwise.tasks.pair_task import PairTask
 from cellwise.tasks.pairs import Pair, PairBatch
 from cellwise.tasks.transduce_answers import Told, attention_record, without_source
@@ -38,10 +38,14 @@ from cellwise.tasks.transduce_config import (
     TransduceModel,
     check_transduce,
 )
+from cellwise.tasks.transduce_proposals import judged
 from cellwise.tasks.transduce_scores import Cut, goal_of, scores_of
 
 Network = EncoderDecoder | Ensemble
-"""What answers: a trained model, or several of them together."""
+"""What writes: a trained model, or several of them together."""
+
+Answering = Network | BothWays
+"""What answers: what writes, or two of them that write in different directions."""
 
 
 class Transduce(PairTask):
@@ -85,7 +89,7 @@ class Transduce(PairTask):
         network = cast(EncoderDecoder, model)
         return self._nats(network, self.read_batch(network, batch), batch), batch.n_units
 
-    def _nats(self, network: Network, reading: Reading, batch: PairBatch) -> Tensor:
+    def _nats(self, network: Answering, reading: Reading, batch: PairBatch) -> Tensor:
         return network.nats(reading, batch.before, batch.after, batch.target_lengths)
 
     def evaluate(
@@ -100,7 +104,7 @@ class Transduce(PairTask):
         """The metrics of the answers, the loss per symbol, and the signatures of metrics."""
         if not examples:
             raise DataError("there is no pair to evaluate on")
-        network = cast(Network, model)
+        network = cast(Answering, model)
         pairs = self.grouped(examples)
         answers: list[Cut] = [()] * len(pairs)
         nats, n_units = 0.0, 0
@@ -125,18 +129,23 @@ class Transduce(PairTask):
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """The best target of each line. A list is answered in batches, a stream line by line."""
         for chunk in self._chunks(lines):
-            yield from self._answers(cast(Network, model), [line.strip() for line in chunk])
+            yield from self._answers(cast(Answering, model), [line.strip() for line in chunk])
 
     def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
         """The mean of the encoder's outputs over each line: `[F]`."""
         for chunk in self._chunks(lines):
             batch = self._asked(chunk).to(device_of(model))
-            seen = self._read_all(cast(Network, model), batch).seen
+            seen = self._read_all(cast(Answering, model), batch).seen
             yield from (seen.sum(0) / batch.lengths.clamp(min=1)[:, None]).cpu()
 
-    def ensemble(self, models: Sequence[nn.Module]) -> Ensemble:
-        """Several models of these vocabularies as one: the mean of their probabilities."""
-        return Ensemble([cast(EncoderDecoder, model) for model in models])
+    def ensemble(self, models: Sequence[nn.Module]) -> Ensemble | BothWays:
+        """Several models of these vocabularies as one: the mean of their probabilities.
+
+        Where they write in different directions, it is the mean of their logarithms.
+        """
+        members = [cast(EncoderDecoder, model) for model in models]
+        alike = len({member.right_to_left for member in members}) == 1
+        return Ensemble(members) if alike else BothWays(members)
 
     def _chunks(self, lines: Iterable[str]) -> Iterator[list[str]]:
         return in_chunks(lines, self.decoding.batch_size if isinstance(lines, Sequence) else 1)
@@ -144,7 +153,7 @@ class Transduce(PairTask):
     def _asked(self, texts: Sequence[str]) -> PairBatch:
         return self.collate([Pair(self.folded(text), ("",)) for text in texts])
 
-    def _answers(self, network: Network, texts: Sequence[str]) -> list[Answer]:
+    def _answers(self, network: Answering, texts: Sequence[str]) -> list[Answer]:
         cuts = [self.cut_source(self.folded(text)) for text in texts]
         asked = [text for text, cut in zip(texts, cuts, strict=True) if cut]
         found: Iterator[Told] = iter(())
@@ -156,14 +165,17 @@ class Transduce(PairTask):
             for text, cut in zip(texts, cuts, strict=True)
         ]
 
-    def _told(self, network: Network, batch: PairBatch) -> list[Told]:
+    def _told(self, network: Answering, batch: PairBatch) -> list[Told]:
         """What the search finds for each row of a batch, with the weights of attention if asked."""
         reading = self._read_all(network, batch)
         found = self._search(network, reading, batch)
         if not self.decoding.attention:
             return [Told(one) for one in found]
-        best = pad([[START, *one[0].symbols] for one in found], PAD).to(batch.source.device)
-        weights = network.attention_weights(reading, best)
+        best = [[START, *one[0].symbols] for one in found]
+        device = batch.source.device
+        weights = network.attention_weights(
+            reading, pad(best, PAD).to(device), lengths_of(best).to(device)
+        )
         if weights is None:
             raise ConfigError("'decoding.attention' is true, but the model has no attention")
         return [Told(one, weights[:, row].cpu()) for row, one in enumerate(found)]
@@ -196,10 +208,10 @@ class Transduce(PairTask):
         """What the encoder makes of a batch's sources."""
         return network.encode(batch.source, batch.lengths)
 
-    def _read_all(self, network: Network, batch: PairBatch) -> Reading:
-        if isinstance(network, Ensemble):
+    def _read_all(self, network: Answering, batch: PairBatch) -> Reading:
+        if isinstance(network, Ensemble | BothWays):
             members = (cast(EncoderDecoder, member) for member in network)
-            return Readings.of([self.read_batch(member, batch) for member in members])
+            return Readings.together([self.read_batch(member, batch) for member in members])
         return self.read_batch(network, batch)
 
     def writer(self, network: Network, reading: Reading, batch: PairBatch) -> tuple[Step, State]:
@@ -217,11 +229,28 @@ class Transduce(PairTask):
         """The most symbols that each row's target may have, int64 `[B]`."""
         return (batch.lengths * self.decoding.max_length_ratio).long() + 10
 
-    def _search(self, network: Network, reading: Reading, batch: PairBatch) -> list[list[Found]]:
+    def _search(self, network: Answering, reading: Reading, batch: PairBatch) -> list[list[Found]]:
+        """The best answers for each row, in the order in which they are read."""
+        rules, n_best = self.rules(), self.decoding.n_best
+        if not isinstance(network, BothWays):
+            return self._searched(network, reading, batch, n_best)
+        proposed = [
+            self._searched(way, own, batch, rules.beam_size) for way, own in network.apart(reading)
+        ]
+        rows = [
+            list(dict.fromkeys(tuple(one.symbols) for found in both for one in found))
+            for both in zip(*proposed, strict=True)
+        ]
+        return [found[:n_best] for found in judged(network, reading, rows, rules)]
+
+    def _searched(
+        self, network: Network, reading: Reading, batch: PairBatch, n_best: int
+    ) -> list[list[Found]]:
         step, state = self.writer(network, reading, batch)
-        return search_several(
-            step, state, self.limits(batch), self.rules(), n_best=self.decoding.n_best
-        )
+        found = search_several(step, state, self.limits(batch), self.rules(), n_best=n_best)
+        if not network.right_to_left:
+            return found
+        return [[replace(one, symbols=one.symbols[::-1]) for one in row] for row in found]
 
     def rules(self) -> Rules:
         """What the search goes by."""

@@ -105,6 +105,11 @@ class TransduceModel(Section):
     hidden_size: int = Field(256, ge=1, description="hidden size of each direction of each layer")
     encoder_layers: int = Field(1, ge=1, description="bidirectional layers that read the source")
     decoder_layers: int = Field(1, ge=1, description="layers that write the target")
+    right_to_left: bool = Field(
+        False,
+        description="the decoder writes the target's last symbol first; with --ensemble such runs "
+        "and others propose answers, and all of them judge each (Liu et al. 2016)",
+    )
     attention: AttentionName = Field(
         "multiplicative",
         description="how the decoder scores source positions: 'multiplicative' (q @ W @ k, fast), "
