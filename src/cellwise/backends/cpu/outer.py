@@ -1,7 +1,8 @@
 """Sums over rows of outer products: the gradients of weight matrices.
 
 Blocks of rows of both factors are packed so that the microkernel of products takes them: a few
-columns of the first factor turned into rows, the second factor cut into panels.
+columns of the first factor turned into rows, the second factor cut into panels. `narrow` has what
+is not worth that.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.blocking import N_VECTORS, Blocking
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
+from cellwise.backends.cpu.narrow import SUM_OUTER, emit_sum_narrow
 from cellwise.backends.cpu.packing import emit_transpose
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import Gathered, minimum
 from cellwise.backends.cpu.target import LINE_BYTES
-
-_FACTORS = (POINTER, I64, I64, I64, POINTER, I64, POINTER, I64, POINTER)
-_SUM_OUTER = (*_FACTORS, I64, I64, POINTER, I64, POINTER)
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,35 @@ def emit_sum_outer(module: ir.Module, form: Form) -> None:
     `sum_outer(a, lda, i0, i1, b, ldb, edge, ld_edge, index, n_rows, n_b, out, ldo, scratch)`:
     out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the second
     factor, for i0 <= i < i1 and j < n_b.
+
+    A few columns that would leave most of a panel empty are summed by `sum_narrow`.
     """
-    e = form.emitter(module, "sum_outer", _SUM_OUTER)
+    cut = Blocking(form)
+    wide, narrow = _emit_wide(module, cut), emit_sum_narrow(module, cut)
+    e = form.emitter(module, "sum_outer", SUM_OUTER)
+    *first, b_start, ldb, edge, ld_edge, index, n_rows, n_b, out, ldo, scratch = e.function.args
+    b = e.builder
+    rest = b.and_(n_b, integer(cut.width - 1))
+    spares = b.icmp_signed("<=", rest, integer(cut.width // 2))
+    alone = b.icmp_signed("<", n_b, integer(cut.width))
+    few = b.select(b.or_(spares, alone), rest, integer(0))
+    many = b.sub(n_b, few)
+
+    def call(function: Value, start: Value, count: Value) -> None:
+        second = e.at(b_start, start), ldb, e.at(edge, start), ld_edge, index
+        with b.if_then(b.icmp_signed(">", count, integer(0))):
+            b.call(function, [*first, *second, n_rows, count, e.at(out, start), ldo, scratch])
+
+    call(wide, integer(0), many)
+    call(narrow, many, few)
+    b.ret_void()
+
+
+def _emit_wide(module: ir.Module, cut: Blocking) -> Value:
+    """The same for as many columns as fill panels, or nearly."""
+    e = cut.form.emitter(module, "sum_wide", SUM_OUTER)
     a, a_stride, i0, i1, *second, n_rows, n_b, out, out_stride, scratch = e.function.args
-    b, cut = e.builder, Blocking(form)
+    b = e.builder
     factor, places = Gathered.of(e, *second), _places(e, cut, scratch)
 
     def rows(first: Value, _: list[Value]) -> list[Value]:
@@ -64,6 +88,7 @@ def emit_sum_outer(module: ir.Module, form: Form) -> None:
     at_least_one = b.select(b.icmp_signed(">", n_rows, integer(0)), n_rows, integer(1))
     e.loop(integer(0), at_least_one, cut.n_rows, rows)
     b.ret_void()
+    return e.function
 
 
 def _places(e: Emitter, cut: Blocking, scratch: Value) -> _Places:
