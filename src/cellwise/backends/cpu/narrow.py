@@ -18,8 +18,13 @@ _FACTORS = (POINTER, I64, I64, I64, POINTER, I64, POINTER, I64, POINTER)
 SUM_OUTER = (*_FACTORS, I64, I64, POINTER, I64, POINTER)
 """The arguments of all sums of outer products, as `outer.emit_sum_outer` tells them."""
 
-_REGISTERS = {True: (4, (4, 2, 1)), False: (2, (4, 2, 1))}
-"""Columns at a time, and vectors at a time, the most first; of targets with 32 registers, or 16."""
+_VECTORS = (4, 3, 2, 1)
+"""Vectors of the first factor that are taken together, the most first."""
+
+
+def _most_columns(e: Emitter) -> int:
+    """Columns of the second factor that are taken together: as many sums as there are registers."""
+    return 4 if e.target.n_registers >= 32 else 2
 
 
 def emit_sum_narrow(module: ir.Module, cut: Blocking) -> Value:
@@ -69,9 +74,8 @@ class _Block:
     def emit(self, n_b: Value, scratch: Value) -> None:
         """All columns of the second factor, several at a time, then singly."""
         e, b = self.e, self.e.builder
-        most, _ = _REGISTERS[e.target.n_registers >= 32]
         done = integer(0)
-        for count in (most, 1):
+        for count in (_most_columns(e), 1):
             end = b.sub(n_b, b.srem(n_b, integer(count)))
 
             def some(j: Value, _: list[Value], count: int = count) -> list[Value]:
@@ -85,7 +89,8 @@ class _Block:
         b, done = self.e.builder, integer(0)
         for vectors, lanes in self._shapes():
             width = vectors * lanes
-            end = b.sub(self.n_a, b.srem(self.n_a, integer(width)))
+            left = b.sub(self.n_a, done)
+            end = b.sub(self.n_a, b.srem(left, integer(width)))
 
             def some(
                 i: Value, _: list[Value], vectors: int = vectors, lanes: int = lanes
@@ -97,9 +102,8 @@ class _Block:
             done = end
 
     def _shapes(self) -> Iterator[tuple[int, int]]:
-        _, counts = _REGISTERS[self.e.target.n_registers >= 32]
         lanes = self.cut.form.lanes
-        yield from ((count, lanes) for count in counts)
+        yield from ((count, lanes) for count in _VECTORS)
         if lanes > 1:
             yield 1, 1
 

@@ -115,6 +115,7 @@ class Totals:
         self.rows, self.edges, self.fixed = rows, edges, fixed
         self._calls = array("q")
         self._held: list[object] = []
+        self._n_cut = 0
 
     def run(self, n_threads: int, last: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The value of each line of the program's totals."""
@@ -158,7 +159,7 @@ class Totals:
             other = plan.others[0]
             out = torch.empty((width, other.width), dtype=self.fixed.dtype)
             second, result = self._second(other), (out.data_ptr(), other.width)
-            for i0, i1 in _cut(width, self.n_threads):
+            for i0, i1 in self._cuts(width):
                 thread = len(self._calls) // ENTRY % self.n_threads
                 scratch = self._scratch + thread * self._step
                 numbers = (first, stride, i0, i1, *second, self.n_rows, other.width, *result)
@@ -172,10 +173,16 @@ class Totals:
             self._call("sum_rows_product", first, stride, *second, self.n_rows, *result)
         else:
             size = self.compiled.item_bytes
-            for i0, i1 in _cut(width, self.n_threads):
+            for i0, i1 in self._cuts(width):
                 at, to = first + i0 * size, out.data_ptr() + i0 * size
                 self._call("sum_rows", at, stride, self.n_rows, i1 - i0, to)
         return out if plan.node.shape else out.reshape(())
+
+    def _cuts(self, width: int) -> tuple[tuple[int, int], ...]:
+        """A range of columns for each thread; the larger ones go to another one every time."""
+        self._n_cut += 1
+        found = _cut(width, self.n_threads)
+        return found if self._n_cut % 2 else found[::-1]
 
     def _by_label(self, plan: Plan) -> Tensor:
         """A sum of outer products for each label: the rows by their labels, then products."""
