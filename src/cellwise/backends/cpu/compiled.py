@@ -86,7 +86,7 @@ class Compiled:
         precision: Precision,
         target: Target,
     ):
-        self.program = bound.program(direction)
+        self.program, self.direction = bound.program(direction), direction
         self.sizes, self.constants = dict(bound.sizes), dict(bound.constants)
         self.precision, self.target, self.keep = precision, target, keep
         self.n_labels = bound.n_labels if isinstance(bound, RowsBound) else 0
@@ -219,6 +219,12 @@ class Compiled:
             else:
                 closings.append((line, None))
         return closings, cuts
+
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The kept signals that go to the user: the output, or the cotangents of inputs."""
+        system = self.program.system
+        return frozenset([system.output] if self.direction == "forward" else self.keep)
 
     @cached_property
     def makes_all(self) -> bool:

@@ -13,6 +13,7 @@ from cellwise.backends.cpu.calls import ENTRY, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
+from cellwise.backends.cpu.memory import LEAST_BYTES, Lent, new_rows
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.totals import Extent, Totals
@@ -49,8 +50,11 @@ class Sweep:
         sweep.rows = {name: t.contiguous() for (name, _), t in feed.rows.items()}
         sweep.edges = {name: t.contiguous() for name, t in feed.edges.items()}
         n_rows = max((t.shape[0] for t in feed.rows.values()), default=schedule.n_rows)
+        given = compiled.given
         for name in compiled.layout.kept:
-            rows = like.new_empty((n_rows, *compiled.shapes[name]))
+            shape = (n_rows, *compiled.shapes[name])
+            own = name not in given
+            rows = new_rows(like, shape) if own else like.new_empty(shape)
             if n_rows > schedule.n_rows:
                 rows[schedule.n_rows :].zero_()
             sweep.rows[name] = rows
@@ -103,6 +107,10 @@ class Sweep:
 
     def _scratch(self, n_bytes: int) -> int:
         """The address of fresh memory, aligned."""
+        if n_bytes >= LEAST_BYTES:
+            lent = Lent(n_bytes)
+            self._held.append(lent)
+            return lent.address
         memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
         self._held.append(memory)
         return -(-address_of(memory) // LINE_BYTES) * LINE_BYTES

@@ -1,0 +1,129 @@
+"""Memory that is lent and comes back."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+import cellwise as cw
+from cellwise.backends.cpu import memory
+from cellwise.backends.cpu.memory import LEAST_BYTES, Lent, Store, new_rows
+from cellwise.backends.cpu.target import LINE_BYTES
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def store(monkeypatch):
+    own = Store(8 * MIB)
+    monkeypatch.setattr(memory, "store", own)
+    return own
+
+
+def test_a_piece_comes_back_with_its_last_tensor_and_is_lent_again(store):
+    rows = new_rows(torch.empty(0), (512, 1024))
+    address = rows.data_ptr()
+    view = rows[3:]
+    del rows
+    assert store.idle_bytes == 0, "a view still reads it"
+    del view
+    assert store.idle_bytes >= 2 * MIB
+    again = new_rows(torch.empty(0), (512, 1024))
+    assert again.data_ptr() == address
+    assert store.idle_bytes == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lent_rows_are_ordinary_arrays(store, dtype):
+    rows = new_rows(torch.empty(0, dtype=dtype), (1024, 3, 128))
+    assert (rows.shape, rows.dtype) == ((1024, 3, 128), dtype)
+    assert rows.is_contiguous()
+    assert rows.data_ptr() % LINE_BYTES == 0
+    rows.fill_(2)
+    assert rows.sum() == 2 * rows.numel()
+
+
+def test_small_rows_are_torchs(store):
+    rows = new_rows(torch.empty(0), (LEAST_BYTES // 4 - 1,))
+    del rows
+    assert store.idle_bytes == 0
+
+
+def test_no_piece_is_lent_twice_at_a_time(store):
+    lent = [Lent(MIB) for _ in range(4)]
+    assert len({piece.address // MIB for piece in lent}) == 4
+    del lent
+    lent = [Lent(MIB) for _ in range(4)]
+    starts = sorted(piece.address for piece in lent)
+    assert all(b - a >= MIB for a, b in pairwise(starts))
+
+
+def test_pieces_much_larger_are_left_for_others():
+    store = Store(64 * MIB)
+    store.give(np.empty(4 * MIB, np.uint8))
+    assert len(store.take(3 * MIB)) == 3 * MIB
+    assert len(store.take(4 * MIB - 100)) == 4 * MIB
+    assert store.idle_bytes == 0
+
+
+def test_the_longest_unused_goes_when_too_much_waits():
+    store = Store(8 * MIB)
+    for size in (1, 2, 3, 4):
+        store.give(np.empty(size * MIB, np.uint8))
+    assert store.idle_bytes == 7 * MIB
+    assert len(store.take(3 * MIB)) == 3 * MIB
+    store.clear()
+    assert store.idle_bytes == 0
+
+
+def test_threads_never_share_a_piece(store):
+    found: list[bool] = []
+
+    def work(number: int) -> None:
+        for _ in range(200):
+            rows = new_rows(torch.empty(0), (LEAST_BYTES // 4,))
+            rows.fill_(number)
+            found.append(bool((rows == number).all()))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 800
+    assert all(found)
+
+
+def test_what_a_layer_gives_is_not_lent(store):
+    layer = cw.Recurrent("lstm", 64, 128, backend="cpu")
+    x = torch.randn(100, 32, 64, requires_grad=True)
+    y, state = layer(x)
+    seen = y.detach().clone()
+    y.sum().backward()
+    assert x.grad is not None
+    first = x.grad.clone()
+    assert store.idle_bytes > 0, "the kept signals came back"
+    x.grad = None
+    layer(torch.randn(100, 32, 64))
+    torch.testing.assert_close(y, seen, rtol=0, atol=0)
+    again, _ = layer(x)
+    again.sum().backward()
+    torch.testing.assert_close(x.grad, first, rtol=0, atol=0)
+    del layer, state
+    gc.collect()
+    torch.testing.assert_close(y, seen, rtol=0, atol=0)
+
+
+def test_a_second_backward_reads_what_was_kept(store):
+    layer = cw.Recurrent("gru", 64, 128, backend="cpu")
+    x = torch.randn(100, 32, 64, requires_grad=True)
+    y, _ = layer(x)
+    (once,) = torch.autograd.grad(y.sum(), x, retain_graph=True)
+    layer(torch.randn(100, 32, 64, requires_grad=True))[0].sum().backward()
+    (twice,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(once, twice, rtol=0, atol=0)
