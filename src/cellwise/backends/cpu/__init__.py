@@ -5,6 +5,7 @@ layout, panels                   where signals and weights lie
 elementwise, kernel              a stage and the loop over levels as LLVM IR
 products, packing, outer, sums   the runtime that all kernels share
 compiled, frames, sweep, totals  a call: arrays into frames, then the code
+memory                           large arrays that stay from call to call
 """
 
 from __future__ import annotations
