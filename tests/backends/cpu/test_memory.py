@@ -81,6 +81,19 @@ def test_the_longest_unused_goes_when_too_much_waits():
     assert store.idle_bytes == 0
 
 
+def test_a_piece_that_was_passed_over_is_as_new_as_before():
+    store = Store(9 * MIB)
+    for size in (2, 3, 4):
+        store.give(np.empty(size * MIB, np.uint8))
+    store.give(store.take(3 * MIB))  # passes over the 4, then comes back as the newest
+    store.give(np.empty(2 * MIB, np.uint8))  # the first 2 goes: the longest unused
+    assert store.idle_bytes == 9 * MIB
+    store.give(np.empty(3 * MIB, np.uint8))  # now the 4
+    assert store.idle_bytes == 8 * MIB
+    assert [len(store.take(3 * MIB)) for _ in range(2)] == [3 * MIB] * 2
+    assert store.idle_bytes == 2 * MIB
+
+
 def test_threads_never_share_a_piece(store):
     found: list[bool] = []
 

@@ -3,14 +3,12 @@
 A signal that is kept for the backward takes megabytes, lives until the backward has read it, and is
 wanted again in the next step. The C library hands such memory back to the system, which gives it
 out anew page by page, filled with zeros: that took a seventh of a training step of an LSTM with
-H = 256. Here it stays for the next call. Nothing of it goes to the user: a tensor of the user's is
-torch's to allocate, resize and share.
+H = 256. Here it stays for the next call. What goes to the user, outputs and gradients, is torch's
+to allocate, resize and share.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -30,49 +28,51 @@ LEAST_BYTES = 1 << 20
 MOST_IDLE_BYTES = 256 << 20
 """What waits to be lent again may take so much in all; beyond, the longest unused goes."""
 
-_TYPES = {torch.float32: "<f4", torch.float64: "<f8"}
-
 
 class Store:
-    """Pieces of memory that wait to be lent again.
+    """Pieces of memory that wait to be lent again, the longest unused first.
 
     Pieces come back from whatever thread drops the last tensor in them, also amid another call of
-    the store's: so nothing here waits for a lock, and every step is one operation of a deque.
+    the store's: so nothing here waits for a lock, and who gets a piece is settled by one `pop`.
     """
 
     def __init__(self, most_idle_bytes: int):
         self._most = most_idle_bytes
-        self._idle: deque[Bytes] = deque()
+        self._idle: dict[int, Bytes] = {}
 
     @property
     def idle_bytes(self) -> int:
         """How much waits to be lent."""
-        return sum(len(piece) for piece in list(self._idle))
+        return sum(map(len, self._waiting()))
 
     def take(self, n_bytes: int) -> Bytes:
         """A piece of so many bytes or up to a quarter more, the one that came back last if any."""
-        for _ in range(len(self._idle)):
-            try:
-                piece = self._idle.pop()
-            except IndexError:
-                break
-            if n_bytes <= len(piece) <= n_bytes + n_bytes // 4:
+        for piece in reversed(self._waiting()):
+            if n_bytes <= len(piece) <= n_bytes + n_bytes // 4 and self._remove(piece):
                 return piece
-            self._idle.appendleft(piece)
         return np.empty(n_bytes, np.uint8)
 
     def give(self, piece: Bytes) -> None:
         """Take a piece back."""
-        self._idle.append(piece)
-        while self.idle_bytes > self._most:
-            try:
-                self._idle.popleft()
-            except IndexError:
+        self._idle[id(piece)] = piece
+        waiting = self._waiting()
+        excess = sum(map(len, waiting)) - self._most
+        for oldest in waiting:
+            if excess <= 0:
                 break
+            excess -= len(oldest)
+            self._remove(oldest)
 
     def clear(self) -> None:
         """Let go of all that waits."""
         self._idle.clear()
+
+    def _waiting(self) -> list[Bytes]:
+        return list(self._idle.values())
+
+    def _remove(self, piece: Bytes) -> bool:
+        """Whether it was still there."""
+        return self._idle.pop(id(piece), None) is not None
 
 
 store = Store(MOST_IDLE_BYTES)
@@ -87,16 +87,16 @@ class Lent:
         address: where it begins, on a cache line.
     """
 
-    def __init__(self, n_bytes: int, kind: str = "|u1", count: int = 0):
-        self._store = store
+    def __init__(self, n_bytes: int):
+        self._store, self._n_bytes = store, n_bytes
         self._piece = store.take(n_bytes + LINE_BYTES)
-        self.address = -(-address_of(self._piece) // LINE_BYTES) * LINE_BYTES
-        self.__array_interface__: dict[str, Any] = {
-            "data": (self.address, False),
-            "shape": (count or n_bytes,),
-            "typestr": kind,
-            "version": 3,
-        }
+        self.address = _on_a_line(self._piece)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """The bytes as numpy takes them."""
+        place = (self.address, False)
+        return {"data": place, "shape": (self._n_bytes,), "typestr": "|u1", "version": 3}
 
     def __del__(self) -> None:
         piece = getattr(self, "_piece", None)
@@ -104,11 +104,22 @@ class Lent:
             self._store.give(piece)
 
 
-def new_rows(like: Tensor, shape: Sequence[int]) -> Tensor:
+def new_rows(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     """An array of no particular content, as `like.new_empty`, in lent memory if it is large."""
-    count = prod(shape)
-    n_bytes = count * like.itemsize
+    n_bytes = prod(shape) * like.itemsize
     if n_bytes < LEAST_BYTES:
-        return like.new_empty(tuple(shape))
-    array = np.asarray(Lent(n_bytes, _TYPES[like.dtype], count))
-    return torch.from_numpy(array).view(tuple(shape))
+        return like.new_empty(shape)
+    return torch.from_numpy(np.asarray(Lent(n_bytes))).view(like.dtype).view(shape)
+
+
+def new_scratch(n_bytes: int) -> tuple[object, int]:
+    """What holds memory of no particular content, and where it begins, on a cache line."""
+    if n_bytes >= LEAST_BYTES:
+        lent = Lent(n_bytes)
+        return lent, lent.address
+    memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
+    return memory, _on_a_line(memory)
+
+
+def _on_a_line(memory: Bytes) -> int:
+    return -(-address_of(memory) // LINE_BYTES) * LINE_BYTES

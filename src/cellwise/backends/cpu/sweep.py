@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-import numpy as np
 from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
@@ -13,11 +12,10 @@ from cellwise.backends.cpu.calls import ENTRY, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
-from cellwise.backends.cpu.memory import LEAST_BYTES, Lent, new_rows
+from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
-from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.totals import Extent, Totals
-from cellwise.backends.cpu.work import Steps, address_of
+from cellwise.backends.cpu.work import Steps
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import ShapeError
 
@@ -50,11 +48,9 @@ class Sweep:
         sweep.rows = {name: t.contiguous() for (name, _), t in feed.rows.items()}
         sweep.edges = {name: t.contiguous() for name, t in feed.edges.items()}
         n_rows = max((t.shape[0] for t in feed.rows.values()), default=schedule.n_rows)
-        given = compiled.given
         for name in compiled.layout.kept:
             shape = (n_rows, *compiled.shapes[name])
-            own = name not in given
-            rows = new_rows(like, shape) if own else like.new_empty(shape)
+            rows = like.new_empty(shape) if name in compiled.given else new_rows(like, shape)
             if n_rows > schedule.n_rows:
                 rows[schedule.n_rows :].zero_()
             sweep.rows[name] = rows
@@ -107,13 +103,9 @@ class Sweep:
 
     def _scratch(self, n_bytes: int) -> int:
         """The address of fresh memory, aligned."""
-        if n_bytes >= LEAST_BYTES:
-            lent = Lent(n_bytes)
-            self._held.append(lent)
-            return lent.address
-        memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
+        memory, address = new_scratch(n_bytes)
         self._held.append(memory)
-        return -(-address_of(memory) // LINE_BYTES) * LINE_BYTES
+        return address
 
     def _frame(self, made: Template, weights: Sequence[int], place: int) -> array[int]:
         frame, slots = made.fill(place), made.slots
