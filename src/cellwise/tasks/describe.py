@@ -12,10 +12,11 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
+from cellwise.data.batches import in_chunks, plan_in_order
 from cellwise.data.captions import Captioned, read_captions
+from cellwise.data.marked import marked
 from cellwise.data.symbols import Symbols
-from cellwise.data.vocabulary import END, PAD, START, Vocabulary
+from cellwise.data.vocabulary import END, START, Vocabulary
 from cellwise.errors import ConfigError, DataError
 from cellwise.heads.search import Found, Rules, search
 from cellwise.tasks.attentive_decoder import Reading
@@ -162,15 +163,10 @@ class Describe(Task[Captioned, CaptionBatch]):
             for caption in example.captions
         ]
         counts = torch.tensor([len(example.captions) for example in examples])
-        before = [[START, *caption] for caption in captions]
-        after = [[*caption, END] for caption in captions]
+        written = marked(captions)
         rows = torch.arange(len(names)).repeat_interleave(counts)
-        return CaptionBatch(
-            self._pictures.stack(names),
-            names,
-            Captions(rows, pad(before, PAD), pad(after, PAD), lengths_of(before)),
-            sum(map(len, before)),
-        )
+        pictures = self._pictures.stack(names)
+        return CaptionBatch(pictures, names, Captions(rows, *written), written.n_symbols)
 
     def loss(self, model: nn.Module, batch: CaptionBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the captions, their end marks included."""
@@ -278,9 +274,8 @@ class Describe(Task[Captioned, CaptionBatch]):
 
     def _looks(self, network: Describer, reading: Reading, found: Sequence[Found]) -> Tensor:
         """Where each symbol of what was found looked, and its end: `[T, B, R]`."""
-        before, device = [[START, *one.symbols] for one in found], device_of(network)
-        lengths = lengths_of(before).to(device)
-        weights = network.attention_weights(reading, pad(before, PAD).to(device), lengths)
+        written = marked([one.symbols for one in found]).to(device_of(network))
+        weights = network.attention_weights(reading, written.before, written.lengths)
         if weights is None:
             raise ConfigError("'decoding.attention' is true, but the model has no attention")
         return weights

@@ -10,8 +10,9 @@ from typing import Any
 from cellwise.data.batches import lengths_of, pad
 from cellwise.data.cmu import read_cmudict
 from cellwise.data.columns import TextPair
+from cellwise.data.marked import marked
 from cellwise.data.symbols import Symbols
-from cellwise.data.vocabulary import END, PAD, START, Vocabulary
+from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import DataError
 from cellwise.tasks.base import Part, Task
 from cellwise.tasks.pairs import SIDES, Pair, PairBatch, Side, merged
@@ -165,12 +166,5 @@ class PairTask(Task[Pair, PairBatch]):
         """The tensors of a batch; of several targets the first one counts."""
         sources = [self.sources.encode(self.cut_source(pair.source)) for pair in examples]
         targets = [self.targets.encode(self.cut_target(pair.targets[0])) for pair in examples]
-        before = [[START, *target] for target in targets]
-        return PairBatch(
-            pad(sources, PAD),
-            lengths_of(sources),
-            pad(before, PAD),
-            pad([[*target, END] for target in targets], PAD),
-            lengths_of(before),
-            sum(map(len, before)),
-        )
+        written = marked(targets)
+        return PairBatch(pad(sources, PAD), lengths_of(sources), *written, written.n_symbols)

@@ -21,8 +21,9 @@ from typing import ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
-from cellwise.data.vocabulary import END, PAD, START
+from cellwise.data.batches import in_chunks, plan_in_order
+from cellwise.data.marked import marked
+from cellwise.data.vocabulary import END, START
 from cellwise.errors import ConfigError, DataError
 from cellwise.heads.search import Found, Rules, State, Step, search_several
 from cellwise.tasks.attentive_decoder import Reading
@@ -171,11 +172,8 @@ class Transduce(PairTask):
         found = self._search(network, reading, batch)
         if not self.decoding.attention:
             return [Told(one) for one in found]
-        best = [[START, *one[0].symbols] for one in found]
-        device = batch.source.device
-        weights = network.attention_weights(
-            reading, pad(best, PAD).to(device), lengths_of(best).to(device)
-        )
+        best = marked([one[0].symbols for one in found]).to(batch.source.device)
+        weights = network.attention_weights(reading, best.before, best.lengths)
         if weights is None:
             raise ConfigError("'decoding.attention' is true, but the model has no attention")
         return [Told(one, weights[:, row].cpu()) for row, one in enumerate(found)]

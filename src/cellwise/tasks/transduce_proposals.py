@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from cellwise.data.batches import in_chunks, lengths_of, pad
-from cellwise.data.vocabulary import END, PAD, START
+from cellwise.data.batches import in_chunks
+from cellwise.data.marked import marked
 from cellwise.heads.search import Found, Rules
 from cellwise.tasks.attentive_decoder import Reading
 from cellwise.tasks.ensemble import BothWays
@@ -43,10 +43,7 @@ def _scored(
 ) -> tuple[list[float], list[float]]:
     """The log probabilities of some proposals, and the same made comparable."""
     device = reading.seen.device
-    before = [[START, *one] for _, one in some]
-    after = pad([[*one, END] for _, one in some], PAD).to(device)
-    lengths = lengths_of(before).to(device)
-    rows = torch.tensor([row for row, _ in some], device=device)
-    own = reading.of(rows)
-    scores = network.log_probabilities(own, pad(before, PAD).to(device), after, lengths)
-    return scores.tolist(), rules.normalised(scores, lengths).tolist()
+    texts = marked([one for _, one in some]).to(device)
+    own = reading.of(torch.tensor([row for row, _ in some], device=device))
+    scores = network.log_probabilities(own, *texts)
+    return scores.tolist(), rules.normalised(scores, texts.lengths).tolist()
