@@ -2,6 +2,7 @@
 
     python -m benchmarks.pronounce               # both in full
     python -m benchmarks.pronounce --epochs 1
+    python -m benchmarks.pronounce --phonetisaurus   # a joint n-gram model beside them
 
 Both start from the same weights and draw the same dropout.
 """
@@ -17,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import pronounce_joint
 from benchmarks.command import run_command
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
@@ -32,10 +34,15 @@ HEAD = ("layers", "seconds", "epochs", "WER", "PER", "seconds / ours")
 
 @dataclass(frozen=True)
 class Result:
-    """What a training took and gave: `metrics` are those of the test part."""
+    """What a training took and gave.
+
+    Attributes:
+        epochs: None for a model that is trained in one go.
+        metrics: those of the test part.
+    """
 
     seconds: float
-    epochs: int
+    epochs: int | None
     metrics: Mapping[str, float]
 
 
@@ -63,7 +70,7 @@ def rows(found: Mapping[str, Result]) -> list[tuple[str, ...]]:
         (
             who,
             f"{one.seconds:.1f}",
-            str(one.epochs),
+            "" if one.epochs is None else str(one.epochs),
             f"{100 * one.metrics['sequence_error_rate']:.2f} %",
             f"{100 * one.metrics['token_error_rate']:.2f} %",
             f"{one.seconds / base:.2f}",
@@ -75,6 +82,9 @@ def rows(found: Mapping[str, Result]) -> list[tuple[str, ...]]:
 def main(
     epochs: Annotated[int | None, typer.Option(help="Fewer than the recipe's.")] = None,
     threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
+    phonetisaurus: Annotated[
+        bool, typer.Option(help="Also train a joint n-gram model on the same words.")
+    ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting, as in cellwise train.")
     ] = None,
@@ -84,8 +94,13 @@ def main(
     overrides = [f"training.threads={threads}", *(set_ or ())]
     if epochs is not None:
         overrides.append(f"training.epochs={epochs}")
+    if phonetisaurus:
+        pronounce_joint.imported()
     with TemporaryDirectory() as scratch:
         found = measure(overrides, out or Path(scratch), make_reporter())
+        if phonetisaurus:
+            seconds, metrics = pronounce_joint.judged(overrides, Path(scratch))
+            found[pronounce_joint.NAME] = Result(seconds, None, metrics)
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows(found))}")
 
 
