@@ -257,6 +257,20 @@ def test_resume_refuses_another_model(tmp_path):
     )
 
 
+def test_what_disturbs_training_may_change_when_a_run_goes_on(tmp_path):
+    few = configure(tmp_path, "training.epochs=2", "training.schedule=constant")
+    more = ("training.epochs=4", "training.schedule=constant")
+    for name, overrides in {"same": more, "calm": (*more, "model.dropout=0")}.items():
+        run.train(few, tmp_path / name)
+        run.train(configure(tmp_path, *overrides), tmp_path / name, resume=True)
+    same, calm = (lines(tmp_path / name) for name in ("same", "calm"))
+    first = [line for line in same if line.get("epoch", 0) <= 2]
+    assert len(first) > 2
+    assert calm[: len(first)] == first
+    assert calm != same
+    assert "dropout = 0" in (tmp_path / "calm" / "config.toml").read_text()
+
+
 def test_missing_data_leaves_no_folder(tmp_path):
     with pytest.raises(DataError, match="there is no file"):
         run.train(configure(tmp_path, "data.train=nowhere.txt"), tmp_path / "run")

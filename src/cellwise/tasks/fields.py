@@ -6,6 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
+NOISE = (
+    "context_dropout",
+    "dropout",
+    "embedding_dropout",
+    "label_smoothing",
+    "weight_dropout",
+    "word_dropout",
+    "zoneout",
+)
+"""Fields of a model that act in training alone: no weight of it has another shape for them."""
+
 CellName = Annotated[
     str,
     Field(

@@ -12,6 +12,7 @@ from typing import Any
 from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import TASKS
 from cellwise.tasks.base import Section, Task
+from cellwise.tasks.fields import NOISE
 from cellwise.training.complaints import build_section, unknown_key
 from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
 from cellwise.training.sources import exists, present_defaults, recipe_text, settle
@@ -156,6 +157,8 @@ def parse_overrides(overrides: Sequence[str]) -> Tables:
 def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
     """A run that goes on keeps its task, data, model and decoding, and some of its training.
 
+    What merely disturbs a model in training, `NOISE`, may change.
+
     Raises:
         ConfigError: something else was changed; the first such key is named.
     """
@@ -165,7 +168,7 @@ def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
         before, after = section.model_dump(), wanted.sections()[name].model_dump()
         keys = FIXED_ON_RESUME if name == "training" else tuple(before)
         for key in keys:
-            if before[key] != after[key]:
+            if before[key] != after[key] and (name != "model" or key not in NOISE):
                 raise ConfigError(
                     f"'{name}.{key}' cannot change when a run is resumed: it was {before[key]!r}, "
                     f"and is now {after[key]!r}. Start a new run, with another --out"
