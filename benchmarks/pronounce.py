@@ -94,13 +94,12 @@ def main(
     overrides = [f"training.threads={threads}", *(set_ or ())]
     if epochs is not None:
         overrides.append(f"training.epochs={epochs}")
-    if phonetisaurus:
-        pronounce_joint.imported()
+    joint: dict[str, Result] = {}
     with TemporaryDirectory() as scratch:
-        found = measure(overrides, out or Path(scratch), make_reporter())
-        if phonetisaurus:
+        if phonetisaurus:  # first: it takes minutes, and may not work
             seconds, metrics = pronounce_joint.judged(overrides, Path(scratch))
-            found[pronounce_joint.NAME] = Result(seconds, None, metrics)
+            joint[pronounce_joint.NAME] = Result(seconds, None, metrics)
+        found = measure(overrides, out or Path(scratch), make_reporter()) | joint
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows(found))}")
 
 

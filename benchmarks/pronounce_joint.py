@@ -1,7 +1,7 @@
 """A joint n-gram model of letters and phonemes on the words of `pronounce`: Phonetisaurus.
 
 It aligns letters and phonemes, and then counts sequences of aligned pieces, here of 8 (Novak et al.
-2016). `pip install phonetisaurus` brings its programs along, for Linux; no project needs it.
+2016). `pip install phonetisaurus` brings its programs along, for Linux; nothing else here needs it.
 """
 
 from __future__ import annotations

@@ -166,9 +166,9 @@ def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
         raise ConfigError(f"the run is of task '{saved.task}', not '{wanted.task}'")
     for name, section in saved.sections().items():
         before, after = section.model_dump(), wanted.sections()[name].model_dump()
-        keys = FIXED_ON_RESUME if name == "training" else tuple(before)
-        for key in keys:
-            if before[key] != after[key] and (name != "model" or key not in NOISE):
+        lasting = [key for key in before if key not in NOISE]
+        for key in FIXED_ON_RESUME if name == "training" else lasting:
+            if before[key] != after[key]:
                 raise ConfigError(
                     f"'{name}.{key}' cannot change when a run is resumed: it was {before[key]!r}, "
                     f"and is now {after[key]!r}. Start a new run, with another --out"
