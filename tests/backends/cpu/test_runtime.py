@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import pytest
 
+from cellwise.backends.cpu.blocking import outer_widths
 from cellwise.backends.cpu.machine import assemble
 from cellwise.backends.cpu.registers import N_VECTORS, Form
 from cellwise.backends.cpu.runtime import Runtime, runtime
-from cellwise.backends.cpu.runtime_code import emit_runtime
+from cellwise.backends.cpu.runtime_code import emit_part
 from cellwise.backends.cpu.target import target
 from tests.backends.cpu.forms import FORMS, PRECISIONS, code, name_of
 
 
 @pytest.mark.parametrize("form", FORMS, ids=name_of)
 def test_every_function_has_an_address(form):
-    names = ["pack", "sum_rows", "sum_rows_product", "sum_outer"]
+    names = ["pack", "sum_rows", "sum_rows_product", "sum_narrow"]
+    names += [f"sum_wide_{width}" for width in outer_widths(form.target)]
     for n_vectors in N_VECTORS:
-        names += [f"product_{n_vectors}_{m}" for m in code(form).block_sizes(n_vectors)]
+        sizes = code(form).block_sizes(n_vectors)
+        names += [f"{kind}_{n_vectors}_{m}" for kind in ("product", "ahead") for m in sizes]
         names += [f"stream_{n_vectors}_{m}" for m in (1, 2) if code(form).streams(n_vectors, m) > 1]
     assert all(code(form).address(name) for name in names)
     assert code(form).address("pack") == code(form).address("pack")
@@ -29,10 +32,13 @@ def test_what_nothing_calls_is_not_compiled(tmp_path, monkeypatch):
     monkeypatch.setenv("CELLWISE_CACHE", str(tmp_path))
     form = FORMS[0]
     fresh = Runtime(form)
-    assert fresh.address("pack") and fresh.address("product_2_1")
+    width = outer_widths(form.target)[0]
+    assert fresh.address("pack") and fresh.address(f"product_{width}_1")
     assert len(list(tmp_path.glob("*.compiled"))) == 1
     assert fresh.address("product_1_1")
     assert len(list(tmp_path.glob("*.compiled"))) == 2
+    assert fresh.address(f"ahead_{width}_1")
+    assert len(list(tmp_path.glob("*.compiled"))) == 3
 
 
 def test_a_runtime_is_made_once():
@@ -45,4 +51,5 @@ def test_a_runtime_is_made_once():
 def test_targets_that_may_not_run_here_are_emitted(name, precision):
     on = target(name)
     form = Form(on, precision, on.lanes(precision))
-    assert all(assemble(emit_runtime(form, width), on, level=0) for width in N_VECTORS)
+    parts = ((kind, width) for kind in ("near", "ahead") for width in N_VECTORS)
+    assert all(assemble(emit_part(form, *part), on, level=0) for part in parts)

@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
-from cellwise.backends.cpu.registers import Form, block_sizes
-from cellwise.backends.cpu.target import BYTES, LINE_BYTES
+from cellwise.backends.cpu.registers import Form, block_sizes, most_vectors
+from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Target
 
-N_VECTORS = 2
-"""The width of a panel, in vectors."""
+
+def outer_widths(target: Target) -> tuple[int, ...]:
+    """The widths of the panels that sums are cut into, in vectors, the widest first."""
+    return tuple(range(most_vectors(target), 1, -2))
+
+
+class Piece(NamedTuple):
+    """Columns of a second factor that one function sums.
+
+    Attributes:
+        width: of its panels, in vectors; 0: nothing is packed.
+        start, count: the columns.
+    """
+
+    width: int
+    start: int
+    count: int
+
+
+@lru_cache(maxsize=1024)
+def pieces(form: Form, n_b: int) -> tuple[Piece, ...]:
+    """How the columns of a second factor are cut.
+
+    Whole panels of the widest kind first. What is left goes into one more if it fills most of it,
+    else into narrower ones. What would leave half of the narrowest empty is not packed at all.
+    """
+    found, start = [], 0
+    for width in outer_widths(form.target):
+        columns = width * form.lanes
+        left = (n_b - start) % columns
+        most = 3 * columns // 4 if width > 2 else columns // 2 if n_b > columns else columns
+        count = n_b - start if left > most else n_b - start - left
+        if count:
+            found.append(Piece(width, start, count))
+        start += count
+    return (*found, Piece(0, start, n_b - start)) if start < n_b else tuple(found)
 
 
 class Blocking(NamedTuple):
-    """How `sum_outer` cuts its work, and where in `scratch` the parts lie; sizes count numbers.
+    """How `sum_wide` cuts its work, and where in `scratch` the parts lie; sizes count numbers.
 
     In this order: the addresses of the turned rows, a tile for what hangs over the last column,
     the turned rows, the panels. A line more than needed keeps rows and panels out of each other's
     places in the caches.
+
+    Attributes:
+        n_vectors: the width of a panel.
+        n_rows: rows that are packed at a time.
     """
 
     form: Form
+    n_vectors: int
     n_rows: int = 256
 
     @property
@@ -30,9 +70,8 @@ class Blocking(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Rows of the microkernels, the largest first; each about half of the one before."""
-        most = max(block_sizes(self.form.target, N_VECTORS))
-        return tuple(most >> k for k in range(most.bit_length()))
+        """Rows of the microkernels, the largest first."""
+        return block_sizes(self.form.target, self.n_vectors)
 
     @property
     def columns(self) -> int:
@@ -43,7 +82,7 @@ class Blocking(NamedTuple):
     @property
     def width(self) -> int:
         """Columns of a panel."""
-        return N_VECTORS * self.form.lanes
+        return self.n_vectors * self.form.lanes
 
     @property
     def row_stride(self) -> int:
@@ -70,9 +109,15 @@ class Blocking(NamedTuple):
         """Behind the turned rows."""
         return self.turned_start + self.columns * self.row_stride
 
-    def scratch_items(self, n_b: int) -> int:
-        """All of it, and a line to align the start."""
-        return self.panels_start + -(-n_b // self.width) * self.panel_stride + self.line
+    def scratch_items(self, *counts: int) -> int:
+        """All of it for second factors of so many columns, and a line to align the start."""
+        n_panels = sum(-(-count // self.width) for count in counts)
+        return self.panels_start + n_panels * self.panel_stride + self.line
 
     def _lines(self, items: int) -> int:
         return -(-items // self.line) * self.line
+
+
+def scratch_items(form: Form, *counts: int) -> int:
+    """Numbers of scratch that sums with second factors of so many columns need, cut as they are."""
+    return max(Blocking(form, width).scratch_items(*counts) for width in outer_widths(form.target))

@@ -74,9 +74,9 @@ class Slots:
                 self.fixed.append((slot, index))
             case ("weights", int(stage), int(operand)):
                 self.weights.append((slot, (stage, operand)))
-            case ("product" | "stream" | "block" as kind, int(lanes), int(n_vectors), int(n_rows)):
+            case (str(kind), int(lanes), int(n_vectors), int(n_rows)):
                 code = runtime(self.compiled.target, self.compiled.precision, lanes)
-                name = "stream" if kind == "stream" else "product"
+                name = "product" if kind == "block" else kind
                 self.numbers[slot] = code.address(f"{name}_{n_vectors}_{n_rows}")
             case ("chunk_rows",):
                 self.numbers[slot] = self.compiled.chunk_rows

@@ -14,9 +14,8 @@ from cellwise.backends.cpu.blocking import Blocking
 from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer
 from cellwise.backends.cpu.sums import Gathered, minimum
 
-_FACTORS = (POINTER, I64, I64, I64, POINTER, I64, POINTER, I64, POINTER)
-SUM_OUTER = (*_FACTORS, I64, I64, POINTER, I64, POINTER)
-"""The arguments of all sums of outer products, as `outer.emit_sum_outer` tells them."""
+_SECOND = (POINTER, I64, POINTER, I64, POINTER)
+_SUM_NARROW = (POINTER, I64, I64, I64, *_SECOND, I64, I64, POINTER, I64, POINTER)
 
 _VECTORS = (4, 3, 2, 1)
 """Vectors of the first factor that are taken together, the most first."""
@@ -27,9 +26,14 @@ def _most_columns(e: Emitter) -> int:
     return 4 if e.target.n_registers >= 32 else 2
 
 
-def emit_sum_narrow(module: ir.Module, cut: Blocking) -> Value:
-    """Adds `sum_narrow` to a module: as `sum_outer`, for fewer columns than a panel has."""
-    e = cut.form.emitter(module, "sum_narrow", SUM_OUTER)
+def emit_sum_narrow(module: ir.Module, cut: Blocking) -> None:
+    """Adds `sum_narrow` to a module.
+
+    `sum_narrow(a, lda, i0, i1, b, ldb, edge, ld_edge, index, n_rows, n_b, out, ldo, scratch)`:
+    out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the second
+    factor, for i0 <= i < i1 and j < n_b.
+    """
+    e = cut.form.emitter(module, "sum_narrow", _SUM_NARROW)
     a, a_stride, i0, i1, *second, n_rows, n_b, out, out_stride, scratch = e.function.args
     b, factor = e.builder, Gathered.of(e, *second)
     most = cut.columns * cut.row_stride // cut.width  # columns whose sums the scratch can hold
@@ -49,7 +53,6 @@ def emit_sum_narrow(module: ir.Module, cut: Blocking) -> Value:
 
     e.loop(i0, i1, most, columns)
     b.ret_void()
-    return e.function
 
 
 def _clear(e: Emitter, place: Value) -> list[Value]:

@@ -13,9 +13,9 @@ from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import slots
 from cellwise.backends.cpu.node_work import NodeRows
 from cellwise.backends.cpu.normal_form import parts
+from cellwise.backends.cpu.sum_calls import plans
 from cellwise.backends.cpu.sweep import Sweep
 from cellwise.backends.cpu.target import Precision, Target, chosen
-from cellwise.backends.cpu.totals import plans
 from cellwise.backends.nodes import Nodes
 from cellwise.errors import ShapeError
 

@@ -1,24 +1,30 @@
 """Sums over rows of outer products: the gradients of weight matrices.
 
 Blocks of rows of both factors are packed so that the microkernel of products takes them: a few
-columns of the first factor turned into rows, the second factor cut into panels. `narrow` has what
-is not worth that.
+columns of the first factor turned into rows, second factors cut into panels. Sums with the same
+first factor are made together, so that it is read and turned once. `narrow` has what is not worth
+that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.blocking import N_VECTORS, Blocking
-from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
-from cellwise.backends.cpu.narrow import SUM_OUTER, emit_sum_narrow
+from cellwise.backends.cpu.blocking import Blocking, outer_widths
+from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
+from cellwise.backends.cpu.narrow import emit_sum_narrow
 from cellwise.backends.cpu.packing import emit_transpose
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import Gathered, minimum
 from cellwise.backends.cpu.target import LINE_BYTES
+
+SECOND_ITEMS = 8
+"""Numbers that describe a second factor: b, ldb, edge, ld_edge, index, n_b, out, ldo."""
+
+_SUM_WIDE = (POINTER, I64, I64, I64, POINTER, I64, I64, POINTER)
 
 
 @dataclass(frozen=True)
@@ -31,54 +37,84 @@ class _Places:
     panels: Value
 
 
-def emit_sum_outer(module: ir.Module, form: Form) -> None:
-    """Adds `sum_outer` to a module that has the products.
+@dataclass(frozen=True)
+class _Second:
+    """A second factor, and where the sums with it go."""
 
-    `sum_outer(a, lda, i0, i1, b, ldb, edge, ld_edge, index, n_rows, n_b, out, ldo, scratch)`:
-    out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the second
-    factor, for i0 <= i < i1 and j < n_b.
+    factor: Gathered
+    n_b: Value
+    out: Value
+    out_stride: Value
 
-    A few columns that would leave most of a panel empty are summed by `sum_narrow`.
+
+@dataclass(frozen=True)
+class _Seconds:
+    """The table of second factors, SECOND_ITEMS numbers each."""
+
+    table: Value
+    count: Value
+
+    def each(
+        self, e: Emitter, panels: Value, body: Callable[[_Second, Value], Value]
+    ) -> None:
+        """For every one, where its panels begin; `body` returns where they end."""
+
+        def one(number: Value, carried: list[Value]) -> list[Value]:
+            first = e.builder.mul(number, integer(SECOND_ITEMS))
+            return [body(self._at(e, first), carried[0])]
+
+        e.loop(integer(0), self.count, 1, one, [panels])
+
+    def _at(self, e: Emitter, first: Value) -> _Second:
+        def number(k: int) -> Value:
+            return e.load_integer(self.table, e.builder.add(first, integer(k)))
+
+        def pointer(k: int) -> Value:
+            return e.load_pointer(self.table, e.builder.add(first, integer(k)))
+
+        given = pointer(0), number(1), pointer(2), number(3), pointer(4)
+        factor = Gathered.with_spare(e, self.table, given)
+        return _Second(factor, number(5), pointer(6), number(7))
+
+
+def emit_sums_outer(module: ir.Module, form: Form) -> None:
+    """Adds `sum_wide_4` and `sum_wide_2`, or the latter alone, and `sum_narrow` to a module.
+
+    `sum_wide_{n}(a, lda, i0, i1, seconds, n_seconds, n_rows, scratch)`, with for every second
+    factor SECOND_ITEMS numbers in a table:
+    out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the factor,
+    for i0 <= i < i1 and j < n_b. The module has the products of panels of n vectors.
     """
-    cut = Blocking(form)
-    wide, narrow = _emit_wide(module, cut), emit_sum_narrow(module, cut)
-    e = form.emitter(module, "sum_outer", SUM_OUTER)
-    *first, b_start, ldb, edge, ld_edge, index, n_rows, n_b, out, ldo, scratch = e.function.args
-    b = e.builder
-    rest = b.and_(n_b, integer(cut.width - 1))
-    spares = b.icmp_signed("<=", rest, integer(cut.width // 2))
-    alone = b.icmp_signed("<", n_b, integer(cut.width))
-    few = b.select(b.or_(spares, alone), rest, integer(0))
-    many = b.sub(n_b, few)
-
-    def call(function: Value, start: Value, count: Value) -> None:
-        second = e.at(b_start, start), ldb, e.at(edge, start), ld_edge, index
-        with b.if_then(b.icmp_signed(">", count, integer(0))):
-            b.call(function, [*first, *second, n_rows, count, e.at(out, start), ldo, scratch])
-
-    call(wide, integer(0), many)
-    call(narrow, many, few)
-    b.ret_void()
+    for width in outer_widths(form.target):
+        _emit_wide(module, Blocking(form, width))
+    emit_sum_narrow(module, Blocking(form, min(outer_widths(form.target))))
 
 
-def _emit_wide(module: ir.Module, cut: Blocking) -> Value:
-    """The same for as many columns as fill panels, or nearly."""
-    e = cut.form.emitter(module, "sum_wide", SUM_OUTER)
-    a, a_stride, i0, i1, *second, n_rows, n_b, out, out_stride, scratch = e.function.args
-    b = e.builder
-    factor, places = Gathered.of(e, *second), _places(e, cut, scratch)
+def _emit_wide(module: ir.Module, cut: Blocking) -> None:
+    e = cut.form.emitter(module, f"sum_wide_{cut.n_vectors}", _SUM_WIDE)
+    a, a_stride, i0, i1, table, n_seconds, n_rows, scratch = e.function.args
+    b, seconds, places = e.builder, _Seconds(table, n_seconds), _places(e, cut, scratch)
 
     def rows(first: Value, _: list[Value]) -> list[Value]:
         count = minimum(e, b.sub(n_rows, first), integer(cut.n_rows))
         accumulate = b.zext(b.icmp_signed(">", first, integer(0)), I32)
-        _emit_panels(e, cut, factor, (first, count, n_b), places.panels)
+
+        def pack(second: _Second, panels: Value) -> Value:
+            return _emit_panels(e, cut, second, (first, count), panels)
+
+        seconds.each(e, places.panels, pack)
 
         def columns(i: Value, _: list[Value]) -> list[Value]:
             n = minimum(e, b.sub(i1, i), integer(cut.columns))
             start = e.at(a, b.add(b.mul(first, a_stride), i))
             _emit_turned(e, cut, (start, a_stride), (count, n), places.turned)
-            sink = e.at(out, b.mul(i, out_stride)), out_stride
-            _emit_products(e, cut, places, (n, n_b, count, accumulate), sink)
+
+            def multiply(second: _Second, panels: Value) -> Value:
+                sink = e.at(second.out, b.mul(i, second.out_stride)), second.out_stride
+                sizes = n, second.n_b, count, accumulate
+                return _emit_products(e, cut, places, panels, sizes, sink)
+
+            seconds.each(e, places.panels, multiply)
             return []
 
         e.loop(i0, i1, cut.columns, columns)
@@ -88,7 +124,6 @@ def _emit_wide(module: ir.Module, cut: Blocking) -> Value:
     at_least_one = b.select(b.icmp_signed(">", n_rows, integer(0)), n_rows, integer(1))
     e.loop(integer(0), at_least_one, cut.n_rows, rows)
     b.ret_void()
-    return e.function
 
 
 def _places(e: Emitter, cut: Blocking, scratch: Value) -> _Places:
@@ -110,34 +145,36 @@ def _places(e: Emitter, cut: Blocking, scratch: Value) -> _Places:
 def _emit_panels(
     e: Emitter,
     cut: Blocking,
-    factor: Gathered,
-    sizes: tuple[Value, Value, Value],
+    second: _Second,
+    rows: tuple[Value, Value],
     panels: Value,
-) -> None:
-    """Copies a block of rows of the second factor into panels, the last one filled with zeros."""
-    first, count, n_b = sizes
+) -> Value:
+    """Copies a block of rows into panels, the last one filled with zeros; where they end."""
+    (first, count), n_b = rows, second.n_b
     b, lanes = e.builder, cut.form.lanes
     whole = b.and_(n_b, integer(-cut.width))
     rest = b.sub(n_b, whole)
 
     def row(r: Value, _: list[Value]) -> list[Value]:
-        source = factor.row(e, b.add(first, r))
+        source = second.factor.row(e, b.add(first, r))
         sink = e.at(panels, b.mul(r, integer(cut.width)))
 
         def panel(j: Value, carried: list[Value]) -> list[Value]:
-            for v in range(N_VECTORS):
+            for v in range(cut.n_vectors):
                 vector = e.load(e.at(e.at(source, j), v * lanes), lanes)
                 e.store(vector, e.at(carried[0], v * lanes))
             return [e.at(carried[0], cut.panel_stride)]
 
         (last,) = e.loop(integer(0), whole, cut.width, panel, [sink])
         with b.if_then(b.icmp_signed(">", rest, integer(0))):
-            for v in range(N_VECTORS):
+            for v in range(cut.n_vectors):
                 e.store(e.splat(0.0, lanes), e.at(last, v * lanes))
             _copy(e, e.at(source, whole), last, rest)
         return []
 
     e.loop(integer(0), count, 1, row)
+    filled = b.sdiv(b.add(n_b, integer(cut.width - 1)), integer(cut.width))
+    return e.at(panels, b.mul(filled, integer(cut.panel_stride)))
 
 
 def _copy(e: Emitter, source: Value, sink: Value, count: Value) -> None:
@@ -195,14 +232,15 @@ def _grid(e: Emitter, rows: _Range, columns: _Range, body: Callable[[Value, Valu
     e.loop(*rows, outer)
 
 
-def _emit_products(
+def _emit_products(  # noqa: PLR0913, PLR0917 - what a block of sums is made of
     e: Emitter,
     cut: Blocking,
     places: _Places,
+    panels: Value,
     sizes: tuple[Value, Value, Value, Value],
     sink: tuple[Value, Value],
-) -> None:
-    """All panels times all turned rows: a panel stays in the first cache for all rows."""
+) -> Value:
+    """All panels of a factor times all turned rows, panel by panel; where the panels end."""
     n, n_b, count, accumulate = sizes
     out, out_stride = sink
     b = e.builder
@@ -224,7 +262,8 @@ def _emit_products(
             done = end
         return [e.at(carried[0], cut.panel_stride)]
 
-    e.loop(integer(0), n_b, cut.width, panel, [places.panels])
+    (end,) = e.loop(integer(0), n_b, cut.width, panel, [panels])
+    return end
 
 
 _Sink = tuple[tuple[Value, Value], Value, Value, Value]
@@ -236,24 +275,24 @@ def _emit_tile(
     """One microkernel; where its columns hang over the last one, by way of the tile."""
     (out, out_stride), left, accumulate, tile = sink
     b, vector = e.builder, integer(cut.form.lanes)
-    product = e.module.globals[f"product_{N_VECTORS}_{m}"]
-    with b.if_else(b.icmp_signed(">=", left, integer(cut.width))) as (fits, hangs_over):
-        with fits:
-            _fetch(e, m, out, out_stride)
-            b.call(product, [*factors, out, out_stride, vector, accumulate])
-        with hangs_over:
-            zero = ir.Constant(I32, 0)
-            b.call(product, [*factors, tile, integer(cut.width), vector, zero])
-            _add_tile(e, cut, m, sink)
+    product = e.module.globals[f"product_{cut.n_vectors}_{m}"]
+    fits = b.icmp_signed(">=", left, integer(cut.width))
+    place, stride = b.select(fits, out, tile), b.select(fits, out_stride, integer(cut.width))
+    adds = b.select(fits, accumulate, ir.Constant(I32, 0))
+    for line in _lines(e, cut, m, (place, stride)):
+        e.fetch(line, 2)
+    b.call(product, [*factors, place, stride, vector, adds])
+    with b.if_then(b.not_(fits)):
+        _add_tile(e, cut, m, sink)
 
 
-def _fetch(e: Emitter, m: int, out: Value, out_stride: Value) -> None:
-    """Asks for the lines of `out` that the microkernel adds to when it is through."""
-    kind = [POINTER, I32, I32, I32]
-    prefetch = intrinsic(e.module, "llvm.prefetch.p0", kind, ir.VoidType())
-    hints = [ir.Constant(I32, n) for n in (0, 3, 1)]  # to read, to keep, data
+def _lines(e: Emitter, cut: Blocking, m: int, place: tuple[Value, Value]) -> Iterator[Value]:
+    """The lines that a microkernel adds to when it is through."""
+    start, stride = place
     for i in range(m):
-        e.builder.call(prefetch, [e.at(out, e.builder.mul(out_stride, integer(i))), *hints])
+        row = e.at(start, e.builder.mul(stride, integer(i)))
+        for item in range(0, cut.width, cut.line):
+            yield e.at(row, item)
 
 
 def _add_tile(e: Emitter, cut: Blocking, m: int, sink: _Sink) -> None:

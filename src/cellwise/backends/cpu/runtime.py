@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from functools import cache
 
-from cellwise.backends.cpu.blocking import N_VECTORS as OUTER_WIDTH
-from cellwise.backends.cpu.blocking import Blocking
+from cellwise.backends.cpu.blocking import outer_widths
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
 from cellwise.backends.cpu.target import Precision, Target
 
 
-def _image(form: Form, width: int) -> bytes:
-    from cellwise.backends.cpu.runtime_code import emit_runtime
+Part = tuple[str, int]
+"""A part of the runtime that is compiled as a whole: `near` or `ahead`, the products' width."""
+
+
+def _image(form: Form, part: Part) -> bytes:
+    from cellwise.backends.cpu.runtime_code import emit_part
 
     # The IR stands in the order that the processor wants; passes over it cost time and gain none.
-    return assemble(emit_runtime(form, width), form.target, level=0)
+    return assemble(emit_part(form, *part), form.target, level=0)
 
 
-def _width(name: str) -> int:
-    """With the products of which width a function is compiled."""
+def _part(name: str, target: Target) -> Part:
+    """What a function is compiled with."""
     kind, number, *_ = [*name.split("_"), ""]
-    if kind not in ("product", "stream"):
-        return OUTER_WIDTH
+    if kind not in ("product", "stream", "ahead"):
+        return "near", outer_widths(target)[0]
     if int(number) not in N_VECTORS:
         raise KeyError(name)
-    return int(number)
+    return "ahead" if kind == "ahead" else "near", int(number)
 
 
 class Runtime:
@@ -33,9 +36,8 @@ class Runtime:
 
     def __init__(self, form: Form):
         self.form = form
-        self._libraries: dict[int, Library] = {}
+        self._libraries: dict[Part, Library] = {}
         self._addresses: dict[str, int] = {}
-        self._scratch_items: dict[int, int] = {}
 
     def address(self, name: str) -> int:
         """Where a function starts.
@@ -44,17 +46,16 @@ class Runtime:
             KeyError: it is not there.
         """
         if name not in self._addresses:
-            self._addresses[name] = self._library(_width(name)).address(name)
+            self._addresses[name] = self._library(_part(name, self.form.target)).address(name)
         return self._addresses[name]
 
-    def _library(self, width: int) -> Library:
-        """The part of the runtime that holds the products of a width."""
-        if width not in self._libraries:
+    def _library(self, part: Part) -> Library:
+        if part not in self._libraries:
             form = self.form
-            parts = (form.precision, str(form.lanes), str(width))
-            image = kept_image(lambda: _image(form, width), form.target, "runtime", *parts)
-            self._libraries[width] = Library(image, form.target)
-        return self._libraries[width]
+            parts = (form.precision, str(form.lanes), *map(str, part))
+            image = kept_image(lambda: _image(form, part), form.target, "runtime", *parts)
+            self._libraries[part] = Library(image, form.target)
+        return self._libraries[part]
 
     def block_sizes(self, n_vectors: int) -> tuple[int, ...]:
         """The numbers of rows that `product_{n_vectors}_{rows}` takes, the largest first."""
@@ -63,12 +64,6 @@ class Runtime:
     def streams(self, n_vectors: int, n_rows: int) -> int:
         """How many panels `stream_{n_vectors}_{n_rows}` takes; 1: there is no such function."""
         return streams(self.form.target, n_vectors, n_rows)
-
-    def scratch_items(self, n_b: int) -> int:
-        """How many numbers of scratch `sum_outer` needs, for a second factor of n_b columns."""
-        if n_b not in self._scratch_items:
-            self._scratch_items[n_b] = Blocking(self.form).scratch_items(n_b)
-        return self._scratch_items[n_b]
 
 
 @cache

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.blocking import N_VECTORS as OUTER_WIDTH
-from cellwise.backends.cpu.outer import emit_sum_outer
+from cellwise.backends.cpu.blocking import outer_widths
+from cellwise.backends.cpu.outer import emit_sums_outer
 from cellwise.backends.cpu.packing import emit_pack
-from cellwise.backends.cpu.products import emit_products
+from cellwise.backends.cpu.products import emit_products, emit_products_ahead
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import emit_sums
 
 
-def emit_runtime(form: Form, width: int) -> str:
-    """The LLVM IR of the products of panels of `width` vectors.
+def emit_part(form: Form, kind: str, width: int) -> str:
+    """The LLVM IR of the products of panels of `width` vectors, `near` or `ahead`.
 
-    With those that sums of outer products take comes the rest of the runtime.
+    With the near ones that sums of outer products take comes the rest of the runtime.
     """
     module = ir.Module("runtime")
     module.triple = form.target.triple
-    emit_products(module, form, [width])
-    if width == OUTER_WIDTH:
+    if kind == "ahead":
+        emit_products_ahead(module, form, width)
+        return str(module)
+    widths = outer_widths(form.target)
+    emit_products(module, form, widths if width == widths[0] else [width])
+    if width == widths[0]:
         emit_pack(module, form)
         emit_sums(module, form)
-        emit_sum_outer(module, form)
+        emit_sums_outer(module, form)
     return str(module)

@@ -9,20 +9,32 @@ the state buffers holds the step before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from llvmlite import ir
 
+from cellwise.backends.cpu import products
 from cellwise.backends.cpu.elementwise import VOID
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
 from cellwise.backends.cpu.layout import Frame, Place
 from cellwise.backends.cpu.panels import Chunk, Operand, Run, chunks_of
 from cellwise.backends.cpu.registers import block_sizes, streams
 from cellwise.backends.cpu.stage_kernel import FEW_ROWS, ROWS_AT_ONCE, StageKernel
+from cellwise.backends.cpu.target import LINE_BYTES
 
 LoopBody = Callable[[Value, list[Value]], list[Value]]
 
-PRODUCT = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I32])
-STREAM = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, I64, I64, I32])
+PRODUCT = ir.FunctionType(VOID, products.PRODUCT)
+AHEAD = ir.FunctionType(VOID, products.AHEAD)
+STREAM = ir.FunctionType(VOID, products.STREAM)
+
+
+class _Panels(NamedTuple):
+    """The panels of a group, and the one that is read after them."""
+
+    first: Value
+    stop: Value
+    following: Value
 
 
 class StageBody:
@@ -158,12 +170,21 @@ class StageBody:
                     self._run(at, tile)
 
     def _run(self, at: int, tile: Value) -> None:
-        """Group after group of panels; within one, all rows: so its weights stay in the cache."""
+        """Group after group of panels; within one, all rows: so its weights stay in the cache.
+
+        Where weights come from far, every other step takes the groups from the last to the first.
+        It begins with those that the step before ended with, and that a cache may still hold.
+        """
         n_panels = len(self.kernel.operands[0].runs[at].offsets)
         size = self.kernel.group(at)
+        last = (n_panels - 1) // size * size
+        parity = self.parity if self.kernel.is_far else integer(0)
+        turns = self.b.icmp_signed("!=", parity, integer(0))
 
-        def group(first: Value, _: list[Value]) -> list[Value]:
-            panels = (first, self._least(self.b.add(first, integer(size)), n_panels))
+        def group(number: Value, _: list[Value]) -> list[Value]:
+            first = self.b.select(turns, self.b.sub(integer(last), number), number)
+            stop = self._least(self.b.add(first, integer(size)), n_panels)
+            panels = _Panels(first, stop, self._following(turns, (first, stop), (size, n_panels)))
 
             def block(rel: Value, _: list[Value]) -> list[Value]:
                 self._block(at, panels, rel, tile)
@@ -174,26 +195,38 @@ class StageBody:
 
         self.e.loop(integer(0), integer(n_panels), size, group)
 
+    def _following(
+        self, turns: Value, panels: tuple[Value, Value], sizes: tuple[int, int]
+    ) -> Value:
+        """The first panel of the next group; of the last one, its own."""
+        (first, stop), (size, n_panels) = panels, sizes
+        above = self.b.select(self.b.icmp_signed("<", stop, integer(n_panels)), stop, first)
+        lower = self.b.sub(first, integer(size))
+        below = self.b.select(self.b.icmp_signed(">=", lower, integer(0)), lower, first)
+        return self.b.select(turns, below, above)
+
     def _least(self, value: Value, bound: int) -> Value:
         limit = integer(bound)
         return self.b.select(self.b.icmp_signed("<", value, limit), value, limit)
 
-    def _block(self, at: int, panels: tuple[Value, Value], rel: Value, tile: Value) -> None:
+    def _block(self, at: int, panels: _Panels, rel: Value, tile: Value) -> None:
         """The products of some rows and the units of some panels, then their elements."""
         count = self._least(self.b.sub(self.n_rows, rel), ROWS_AT_ONCE)
         run = self.kernel.operands[0].runs[at]
         width = self.kernel.group(at) * run.width
         row_items = self.kernel.n_slots * width
-        first, stop = panels
+        first, stop, following = panels
         u0 = self._offset(run, first)
         u1 = self.b.add(self._offset(run, self.b.sub(stop, integer(1))), integer(run.width))
 
         def products(panel: Value, _: list[Value]) -> list[Value]:
             column = self.b.sub(self._offset(run, panel), u0)
+            more = self.b.add(panel, integer(1))
+            ahead = self.b.select(self.b.icmp_signed("<", more, stop), more, following)
             for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
                 out = self.e.at(self.e.at(tile, chunk.slot * width), column)
                 vectors = width if chunk.together else self.kernel.lanes
-                weights = self._weights(chunk, panel)
+                weights = self._weights(chunk, panel), self._weights(chunk, ahead)
                 self._cover(chunk, (rel, count), weights, (out, row_items, vectors))
             return []
 
@@ -213,15 +246,21 @@ class StageBody:
         self,
         chunk: Chunk,
         rows: tuple[Value, Value],
-        weights: Value,
+        weights: tuple[Value, Value],
         result: tuple[Value, int, int],
     ) -> None:
-        """Products of some rows, in as few blocks as can be, all of about the same size."""
+        """Products of some rows, in as few blocks as can be, all of about the same size.
+
+        Where weights come from far, each of the first four blocks fetches a line a k of the
+        panel that comes next: that is all of it, if it has four vectors of a line.
+        """
         first, count = rows
+        panel, following = weights
         out, row_items, vectors = result
         most = max(block_sizes(self.e.target, chunk.n_vectors))
         lanes, sizes = self.kernel.lanes, range(1, most + 1)
-        table = min(self.frame.slot("block", lanes, chunk.n_vectors, n) for n in sizes)
+        kind = "ahead" if self.kernel.is_far else "block"
+        table = min(self.frame.slot(kind, lanes, chunk.n_vectors, n) for n in sizes)
         n_blocks = self.b.udiv(self.b.add(count, integer(most - 1)), integer(most))
         least = self.b.udiv(count, n_blocks)
         larger = self.b.sub(count, self.b.mul(least, n_blocks))
@@ -231,10 +270,15 @@ class StageBody:
             size = self.b.add(least, more)
             where = self._operand_row(chunk.number, self.b.add(first, done[0]))
             to = self.e.at(out, self.b.mul(done[0], integer(row_items)))
-            product = self._at(PRODUCT, self.b.add(size, integer(table - 1)))
+            slot, length = self.b.add(size, integer(table - 1)), chunk.operand.length
             numbers = (integer(row_items), integer(vectors), ir.Constant(I32, 0))
-            length = integer(chunk.operand.length)
-            self.b.call(product, [where, length, weights, to, *numbers])
+            arguments = [where, integer(length), panel, to, *numbers]
+            if self.kernel.is_far:
+                lines = integer(length * LINE_BYTES // self.e.item_bytes)
+                part = self.b.mul(self.b.and_(number, integer(3)), lines)
+                self.b.call(self._at(AHEAD, slot), [*arguments, self.e.at(following, part)])
+            else:
+                self.b.call(self._at(PRODUCT, slot), arguments)
             return [self.b.add(done[0], size)]
 
         self.e.loop(integer(0), n_blocks, 1, block, [integer(0)])

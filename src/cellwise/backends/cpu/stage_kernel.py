@@ -20,6 +20,9 @@ GROUP_BYTES = 32 * 1024
 MOST_UNITS = 128
 """Units of panels that are taken together, at most: their products must find room, too."""
 
+NEAR_BYTES = 384 * 1024
+"""Weights of a stage that stay in the second-level cache from step to step."""
+
 FEW_ROWS = 2
 """Up to so many rows, several panels are computed at once, to have enough sums under way."""
 
@@ -37,6 +40,12 @@ class StageKernel(NamedTuple):
     def n_slots(self) -> int:
         """How many products a unit has."""
         return sum(len(o.slots) for o in self.operands)
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the weights are read from beyond the second-level cache in every step."""
+        items = sum(o.items for o in self.operands)
+        return self.stage.section == "loop" and items * self.item_bytes > NEAR_BYTES
 
     def group(self, at: int) -> int:
         """How many panels of a run have their elements computed together.

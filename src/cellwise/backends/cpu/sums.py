@@ -7,7 +7,7 @@ All sums go over blocks of rows, so that rounding errors do not grow with the nu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -38,13 +38,17 @@ class Gathered:
     @staticmethod
     def of(e: Emitter, b: Value, b_stride: Value, *rest: Value) -> Gathered:
         """Of the arguments `b, ldb, edge, ld_edge, index`; the index may be null."""
-        edge, edge_stride, index = rest
+        slot = e.builder.alloca(I64)
+        e.builder.store(integer(0), slot)
+        return Gathered.with_spare(e, slot, (b, b_stride, *rest))
+
+    @staticmethod
+    def with_spare(e: Emitter, spare: Value, second: Sequence[Value]) -> Gathered:
+        """The same; where there is no index, the number at `spare` is read, and not used."""
+        b, b_stride, edge, edge_stride, index = second
         build = e.builder
         absent = build.icmp_unsigned("==", index, ir.Constant(POINTER, None))
-        # Where there is no index, any readable number stands for it, and is not used.
-        slot = build.alloca(I64)
-        build.store(integer(0), slot)
-        known = build.select(absent, slot, index)
+        known = build.select(absent, spare, index)
         step = build.select(absent, integer(0), integer(1))
         return Gathered(b, b_stride, edge, edge_stride, known, absent, step)
 

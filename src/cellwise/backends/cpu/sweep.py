@@ -12,7 +12,7 @@ from cellwise.backends.cpu.calls import ENTRY, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
-from cellwise.backends.cpu.memory import new_rows, new_scratch
+from cellwise.backends.cpu.memory import keep_freed_memory, new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.totals import Extent, Totals
 from cellwise.backends.cpu.work import Steps
@@ -70,6 +70,7 @@ class Sweep:
 
     def frames(self) -> list[array[int]]:
         """Pack the weights, and make a frame for every thread; all that it points at is held."""
+        keep_freed_memory()
         compiled = self.compiled
         found = self.extent.shares(self.n_threads, reverse=compiled.normal.reverse)
         templates = [template(compiled, share) for share in found]
