@@ -9,6 +9,7 @@ from torch import Tensor
 
 import cellwise as cw
 from cellwise.layers.stepper import Stepper
+from tests.tolerances import TOLERANCE, Bounds
 
 N_STEPS = 4
 
@@ -32,9 +33,14 @@ def stepped(step: Stepper, x: Tensor) -> Tensor:
 
 
 def assert_equal(step: Stepper, layer: cw.Recurrent, x: Tensor) -> None:
-    """The steps from the beginning equal the layer's run, bit for bit."""
+    """The steps from the beginning equal the layer's run; in compiled kernels bit for bit.
+
+    The reference's products of one row are another function of the library than those of many.
+    """
+    exact = layer._directions[0].serving()[0] == "cpu"
+    bounds: Bounds = {"rtol": 0, "atol": 0} if exact else TOLERANCE[x.dtype]["exact"]
     with torch.no_grad():
         y, state = layer(x)
     step.reset()
-    torch.testing.assert_close(stepped(step, x), y, rtol=0, atol=0)
-    torch.testing.assert_close(tuple(step.state), tuple(state), rtol=0, atol=0)
+    torch.testing.assert_close(stepped(step, x), y, **bounds)
+    torch.testing.assert_close(tuple(step.state), tuple(state), **bounds)

@@ -72,10 +72,40 @@ class Swept:
     fresh: bool = False
 
 
+class PreparedFold(Protocol):
+    """A cell's fold over one schedule, ready but for the arrays.
+
+    Arrays come in the cell's order: inputs, initial states, parameters.
+    """
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether there is a backward; else a sweep must serve it."""
+
+    def fits(self, tensors: Sequence[Tensor], *, keep: bool) -> bool:
+        """Whether arrays have the form that it takes, and it makes all that is asked for."""
+
+    def forward(
+        self, tensors: Sequence[Tensor], *, keep: bool
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """The output's rows and the last states, then what the backward needs, if `keep`."""
+
+    def backward(
+        self, tensors: Sequence[Tensor], y: Tensor, kept: Tensor, sent: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The cotangents of all arrays, given those of the output and of the last states."""
+
+    def rows_of(self, y: Tensor, kept: Tensor) -> list[Tensor]:
+        """The output's rows, and those of all that was kept, one tensor a signal."""
+
+
 class Backend(Protocol):
     """Sweeps programs over structures."""
 
     name: str
+
+    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> PreparedFold | None:
+        """The fold over a schedule of arrays like this one; None: only `sweep` serves it."""
 
     def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why this back end cannot serve the cell on arrays like this one, or an empty text."""

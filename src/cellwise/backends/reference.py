@@ -261,6 +261,9 @@ class Reference:
 
     name = "reference"
 
+    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> None:
+        """Nothing can be made ready."""
+
     def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why it cannot serve a cell: never."""
         return ""

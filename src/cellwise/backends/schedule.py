@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
-    """The levels of a batch of chains.
+    """The levels of a batch of chains; compared by identity, so that much can be kept of it.
 
     Attributes:
         sizes: the number of rows of each level, never rising.

@@ -336,7 +336,8 @@ def _joined_states(names: tuple[str, ...], last: Sequence[Sequence[Tensor]], for
     """The last states as they are handed out, from those of each direction in the places' order."""
     whole = []
     for k in range(len(names)):
-        stacked = torch.stack([form.levels.restored(ends[k]) for ends in last])
+        ends = [form.levels.restored(ends[k]) for ends in last]
+        stacked = torch.stack(ends) if len(ends) > 1 else ends[0].unsqueeze(0)
         whole.append(stacked[:, 0] if form.unbatched else stacked)
     return state_type(names)(*whole)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from cellwise.autodiff.reverse import backward
 from cellwise.errors import BackendError
@@ -53,6 +54,11 @@ class Compiled:
     names: Mapping[str, str]
     out: str
     previous: Mapping[str, str]
+
+    @cached_property
+    def kept(self) -> list[str]:
+        """The signals that a forward gives for the backward: the output, then all that is saved."""
+        return list(dict.fromkeys([self.forward.system.output, *self.saved]))
 
 
 def compile_system(system: System, *, memory: Memory = "fast", verify: bool = False) -> Compiled:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
 from cellwise.backends import BACKENDS, Backend, serving
-from cellwise.backends.base import Bound, Feed, Swept
+from cellwise.backends.base import Bound, Feed, PreparedFold, Swept
 from cellwise.backends.schedule import Schedule, levels
 from cellwise.graph.dimension import Shape
 from cellwise.passes.content import content
@@ -55,6 +55,32 @@ class Arrays:
         return Arrays(list(tensors[:first]), list(tensors[first:second]), list(tensors[second:]))
 
 
+def schedule_of(level_sizes: Tensor, edges: Sequence[Tensor]) -> Schedule:
+    """The levels of a batch; reads `level_sizes`, so not to be called while tracing."""
+    n_sequences = edges[0].shape[0] if edges else -1
+    if level_sizes.is_inference():
+        return _read(level_sizes, n_sequences)
+    return _known(level_sizes, level_sizes._version, n_sequences)
+
+
+@lru_cache(maxsize=64)
+def _known(level_sizes: Tensor, version: int, n_sequences: int) -> Schedule:
+    """The schedule of a tensor that is the same and was not changed: reading it takes longer."""
+    return _read(level_sizes, n_sequences)
+
+
+def _read(level_sizes: Tensor, n_sequences: int) -> Schedule:
+    sizes = level_sizes.tolist()
+    return levels(sizes, max(sizes, default=0) if n_sequences < 0 else n_sequences)
+
+
+def prepared(key: str, arrays: Arrays, level_sizes: Tensor) -> PreparedFold | None:
+    """The fold with all that its back end can make ready before it has the arrays."""
+    bound, like = bound_of(key), arrays.inputs[0]
+    schedule = schedule_of(level_sizes, arrays.edges)
+    return serving(bound, like)[0].prepared(bound, like, schedule)
+
+
 class Call:
     """One fold: the program, its arrays, and the names that give them their places.
 
@@ -70,7 +96,7 @@ class Call:
         self.system = self.compiled.forward.system
         self.arrays, self.level_sizes = arrays, level_sizes
         self.names = self.compiled.names
-        self.kept = list(dict.fromkeys([self.system.output, *self.compiled.saved]))
+        self.kept = self.compiled.kept
 
     def of(self, tensors: Sequence[Tensor]) -> Call:
         """The same fold of other arrays, given in order."""
@@ -79,10 +105,7 @@ class Call:
     @cached_property
     def schedule(self) -> Schedule:
         """The levels of the batch; reads `level_sizes`, so not to be called while tracing."""
-        sizes = self.level_sizes.tolist()
-        if self.arrays.edges:
-            return levels(sizes, self.arrays.edges[0].shape[0])
-        return levels(sizes, max(sizes, default=0))
+        return schedule_of(self.level_sizes, self.arrays.edges)
 
     @property
     def n_rows(self) -> int:

@@ -9,15 +9,17 @@ instead, and so is a backward that must itself be differentiated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cellwise.structures.call import Arrays, Call
+from cellwise.backends.base import PreparedFold
+from cellwise.structures.call import Arrays, Call, prepared
 from cellwise.structures.plain import is_plain, is_transformed
 
 
@@ -169,20 +171,70 @@ class _Eager(torch.autograd.Function):
         kept = tensors[end:]
         arrays = Arrays(tensors[:n_inputs], tensors[n_inputs:edges], tensors[edges:end])
         call = Call(ctx.key, arrays, level_sizes)
-        grads: Sequence[Tensor | None]
-        if torch.is_grad_enabled():
-            whole = [cotangents[0], *[None] * (n_kept - 1), *cotangents[1:]]
-            grads = _differentiable(call, whole, n_kept)
-        else:
-            sent = _whole_cotangents(call, cotangents[0], cotangents[1:])
-            transformed = "reference" if is_transformed(sent) else ""
-            with _exact(call):
-                found = call.backward(kept, sent[0], sent[1:], backend=transformed)
-            if transformed:
-                return None, None, None, *found
-            found = [d.contiguous() for d in found]
-            grads = found if call.fresh else _apart(found, [*tensors, *sent], among=False)
-        return None, None, None, *grads
+        sent = _whole_cotangents(call, cotangents[0], cotangents[1:])
+        return None, None, None, *_otherwise(call, kept, cotangents, sent)
+
+
+class _Prepared(torch.autograd.Function):
+    """The fold of plain tensors for which the back end has everything ready."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        made: PreparedFold,
+        call: tuple[str, Tensor],
+        counts: tuple[int, int],
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """The output's rows and the last states; everything the backward reads is saved."""
+        outputs, kept = made.forward(tensors, keep=True)
+        ctx.set_materialize_grads(False)
+        ctx.made, ctx.call, ctx.counts = made, call, counts
+        ctx.save_for_backward(*tensors, outputs[0], kept)
+        return tuple(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, d_y: Tensor | None, *d_ends: Tensor | None) -> tuple[Any, ...]:
+        """The cotangents of all arrays."""
+        made: PreparedFold = ctx.made
+        *tensors, y, kept = ctx.saved_tensors
+        first, second = ctx.counts[0], sum(ctx.counts)
+        edges = tensors[first:second]
+        sent = [torch.zeros_like(y) if d_y is None else d_y.contiguous()]
+        for edge, end in zip(edges, d_ends, strict=True):
+            sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
+        if not torch.is_grad_enabled() and made.has_backward and not is_transformed(sent):
+            return None, None, None, *made.backward(tensors, y, kept, sent)
+        key, level_sizes = ctx.call
+        call = Call(key, Arrays(tensors[:first], edges, tensors[second:]), level_sizes)
+        return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends), sent)
+
+
+@lru_cache(maxsize=64)
+def _zeros(shape: torch.Size, dtype: torch.dtype) -> Tensor:
+    """Zeros that are only read, such as the cotangents of last states that nobody has used."""
+    with torch.inference_mode(mode=False):
+        return torch.zeros(shape, dtype=dtype)
+
+
+def _otherwise(
+    call: Call, kept: Sequence[Tensor], given: Sequence[Tensor | None], sent: Sequence[Tensor]
+) -> Sequence[Tensor | None]:
+    """The cotangents of all arrays where they are to be differentiated, or come many at once."""
+    if torch.is_grad_enabled():
+        d_rows, *d_ends = given
+        return _differentiable(call, [d_rows, *[None] * (len(kept) - 1), *d_ends], len(kept))
+    transformed = "reference" if is_transformed(sent) else ""
+    with _exact(call):
+        found = call.backward(kept, sent[0], sent[1:], backend=transformed)
+    if transformed:
+        return found
+    found = [d.contiguous() for d in found]
+    return found if call.fresh else _apart(found, [*call.arrays.all, *sent], among=False)
+
+
+_apply: Callable[..., tuple[Tensor, ...]] = super(torch.autograd.Function, _Prepared).apply
+"""Without what torch does for wrapped tensors first: there are none here."""
 
 
 def _whole_cotangents(
@@ -264,11 +316,16 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
 def _folded(
     key: str, arrays: Arrays, level_sizes: Tensor, *, keep: bool
 ) -> tuple[Tensor, list[Tensor]]:
-    tensors = arrays.all
-    if keep:
-        counts = (len(arrays.inputs), len(arrays.edges))
-        y, *ends = _Eager.apply(key, level_sizes, counts, *tensors)  # type: ignore[no-untyped-call]
-        return y, ends
-    call = Call(key, arrays, level_sizes)
-    outputs = _forward(call, call.kept[:1])
+    tensors, counts = arrays.all, (len(arrays.inputs), len(arrays.edges))
+    made = prepared(key, arrays, level_sizes)
+    if made is None or not made.fits(tensors, keep=keep):
+        if keep:
+            y, *ends = _Eager.apply(key, level_sizes, counts, *tensors)  # type: ignore[no-untyped-call]
+            return y, ends
+        call = Call(key, arrays, level_sizes)
+        outputs = _forward(call, call.kept[:1])
+    elif keep:
+        outputs = list(_apply(made, (key, level_sizes), counts, *tensors))
+    else:
+        outputs, _ = made.forward(tensors, keep=False)
     return outputs[0], outputs[1:]

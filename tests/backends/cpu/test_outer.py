@@ -53,7 +53,7 @@ def moved(piece, second, out):
     item = out.itemsize * piece.start
     place = [0 if array is None else array.ctypes.data + item for array in (b, edge, out)]
     index = 0 if index is None else index.ctypes.data
-    return [place[0], ldb, place[1], ld_edge, index, piece.count, place[2], out.shape[1]]
+    return [place[0], ldb, place[1], ld_edge, index, piece.n_columns, place[2], out.shape[1]]
 
 
 @given(st.data(), forms, rows, sizes, sizes, seeds)
@@ -125,10 +125,10 @@ def test_pieces_are_all_columns_once_and_fill_their_panels(form, n_b):
     at = 0
     for piece in pieces(form, n_b):
         columns = piece.width * form.lanes or 1
-        rest = piece.count % columns
-        assert piece.start == at and piece.count > 0
+        rest = piece.n_columns % columns
+        assert piece.start == at and piece.n_columns > 0
         assert rest == 0 or 2 * rest > columns
-        at += piece.count
+        at += piece.n_columns
     assert at == n_b
     narrowest = min(outer_widths(form.target)) * form.lanes
-    assert all(piece.count <= narrowest for piece in pieces(form, n_b) if piece.width == 0)
+    assert all(piece.n_columns <= narrowest for piece in pieces(form, n_b) if piece.width == 0)

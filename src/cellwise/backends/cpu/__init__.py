@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from cellwise.backends.base import (
     NodesBound,
     NodesFeed,
     NodesSwept,
+    PreparedFold,
     Swept,
 )
 from cellwise.backends.cpu.normal_form import parts, why_none
@@ -31,6 +32,9 @@ from cellwise.backends.nodes import Nodes
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import BackendError
 from cellwise.passes.rows import RowPrograms
+
+if TYPE_CHECKING:
+    from cellwise.backends.cpu.target import Precision
 
 
 class Cpu:
@@ -41,6 +45,14 @@ class Cpu:
     def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why it cannot serve a cell on arrays like this one, or an empty text."""
         return _no_arrays(like) or why_none(bound)
+
+    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> PreparedFold | None:
+        """The fold over a schedule of arrays like this one, with all that can be made ready."""
+        from cellwise.backends.cpu.prepared import prepared
+        from cellwise.backends.cpu.target import chosen
+
+        precision: Precision = "f32" if like.dtype is torch.float32 else "f64"
+        return prepared(bound, schedule, torch.get_num_threads(), precision, chosen())
 
     def sweep(
         self,

@@ -20,12 +20,12 @@ class Piece(NamedTuple):
 
     Attributes:
         width: of its panels, in vectors; 0: nothing is packed.
-        start, count: the columns.
+        start, n_columns: the columns.
     """
 
     width: int
     start: int
-    count: int
+    n_columns: int
 
 
 @lru_cache(maxsize=1024)

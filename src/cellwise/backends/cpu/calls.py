@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 
+from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.target import Target, chosen
@@ -33,7 +34,7 @@ def carry_out(calls: array[int], n_threads: int) -> None:
     run(_address(), [place + at * 24 for at in range(n_threads)], n_threads)
 
 
-def call(function: int, *arguments: int) -> Sequence[int]:
+def call(function: int, *arguments: int | At) -> Sequence[int | At]:
     """An entry of a list of calls."""
     return (function, *arguments, *([0] * (MOST_ARGUMENTS - len(arguments))))
 

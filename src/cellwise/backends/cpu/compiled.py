@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -14,6 +13,7 @@ import numpy as np
 
 from cellwise.backends.base import Bound, Direction
 from cellwise.backends.cpu.calls import call
+from cellwise.backends.cpu.drafts import At, Draft
 from cellwise.backends.cpu.layout import Key, Layout, lay_out
 from cellwise.backends.cpu.machine import Library, assemble, assembly, kept_image
 from cellwise.backends.cpu.normal_form import RowsBound, normal_form
@@ -26,7 +26,7 @@ from cellwise.backends.cpu.stage_kernel import (
     stage_kernels,
 )
 from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.work import Integers
+from cellwise.backends.cpu.work import Integers, address_of
 from cellwise.graph.node import Node
 from cellwise.graph.system import Equation
 from cellwise.passes.content import content
@@ -165,34 +165,66 @@ class Compiled:
                 yield replace(pack, source=source, places=pack.places + label * items)
 
     @cached_property
-    def pack_sources(self) -> list[tuple[Source, int]]:
-        """Where the weights of each of `packs` come from, and the number of what they go into."""
-        return [(p.source, self.weight_number[p.stage, p.operand]) for p in self.packs]
+    def weight_offsets(self) -> dict[tuple[int, int], int]:
+        """Where the packed weights of each stage and operand begin, in bytes, each on a line."""
+        return dict(zip(self._weights, self._weight_ends, strict=False))
+
+    @property
+    def weight_bytes(self) -> int:
+        """How much memory all packed weights take."""
+        return self._weight_ends[-1]
 
     @cached_property
-    def weight_number(self) -> dict[tuple[int, int], int]:
-        """The number of each stage's and operand's packed weights."""
-        keys = [
-            (n, w) for n, kernel in enumerate(self.kernels) for w in range(len(kernel.operands))
-        ]
-        return {key: number for number, key in enumerate(keys)}
+    def _weights(self) -> dict[tuple[int, int], int]:
+        """How many numbers the packed weights of each stage and operand are."""
+        return {
+            (stage, number): operand.items * (self.n_labels if kernel.stage.is_labelled else 1)
+            for stage, kernel in enumerate(self.kernels)
+            for number, operand in enumerate(kernel.operands)
+        }
 
     @cached_property
-    def weight_offsets(self) -> tuple[int, ...]:
-        """Where the packed weights begin, in bytes, each on a line of its own; then their end."""
+    def _weight_ends(self) -> tuple[int, ...]:
         line = LINE_BYTES // self.item_bytes
-        items = [
-            o.items * (self.n_labels if kernel.stage.is_labelled else 1)
-            for kernel in self.kernels
-            for o in kernel.operands
-        ]
-        padded = [-(-count // line) * line * self.item_bytes for count in items]
+        padded = [-(-count // line) * LINE_BYTES for count in self._weights.values()]
         return tuple(accumulate(padded, initial=0))
+
+    @cached_property
+    def computed(self) -> dict[Node, str]:
+        """What is the same in all rows and no parameter, and how drafts call it."""
+        packed = [pack.source.node for pack in self.packs]
+        found = [node for node in (*packed, *self.layout.fixed) if not _is_parameter(node)]
+        return {node: f"fixed {number}" for number, node in enumerate(dict.fromkeys(found))}
+
+    def need_of(self, node: Node) -> str:
+        """How drafts call something that is the same in all rows."""
+        return f"parameter {node.attributes[0]}" if _is_parameter(node) else self.computed[node]
+
+    @cached_property
+    def pack_calls(self) -> Draft:
+        """The calls that pack, of matrices that lie in order."""
+        draft = Draft()
+        for pack in self.packs:
+            source, code = pack.source, runtime(self.target, self.precision, pack.lanes)
+            n_rows, n_columns = (size.evaluate(self.sizes) for size in source.node.shape)
+            unit, step = (1, n_columns) if source.turned else (n_columns, 1)
+            offset = source.row * unit + max(source.label, 0) * n_rows * n_columns
+            matrix = At(self.need_of(source.node), offset * self.item_bytes)
+            out = At("weights", self.weight_offsets[pack.stage, pack.operand])
+            blocks = len(pack.units), address_of(pack.units), address_of(pack.places)
+            numbers = (matrix, unit, step, source.n_columns, *blocks, out, pack.step)
+            draft.add(call(code.address("pack"), *numbers))
+        return draft
 
     @cached_property
     def closings(self) -> list[tuple[Equation, Closing | None]]:
         """For each line of the totals, which sum or piece of one it is, if it is one at all."""
         return self._closings_and_cuts[0]
+
+    @cached_property
+    def sums(self) -> list[tuple[Equation, Closing]]:
+        """Those lines of the totals that are sums or pieces of them."""
+        return [(line, closing) for line, closing in self.closings if closing is not None]
 
     @cached_property
     def cuts(self) -> list[tuple[Node, list[int]]]:
@@ -232,21 +264,6 @@ class Compiled:
         own = set(self.layout.kept)
         return own.issuperset(self.keep) and all(c is not None for _, c in self.closings)
 
-    @property
-    def weight_bytes(self) -> int:
-        """How much memory all packed weights take."""
-        return self.weight_offsets[-1]
-
-    @cached_property
-    def pack_calls(self) -> array[int]:
-        """The calls that pack, but for the addresses and strides of sources, and the panels."""
-        calls = array("q")
-        for pack in self.packs:
-            code = runtime(self.target, self.precision, pack.lanes).address("pack")
-            blocks = len(pack.units), pack.units.ctypes.data, pack.places.ctypes.data
-            calls.extend(call(code, 0, 0, 0, pack.source.n_columns, *blocks, 0, pack.step))
-        return calls
-
     @cached_property
     def chunk_rows(self) -> int:
         """How many rows a chunk may have."""
@@ -277,6 +294,10 @@ class Compiled:
     def n_operands(self) -> int:
         """The most operands that a stage has."""
         return max([len(k.operands) for k in self.kernels] + [1])
+
+
+def _is_parameter(node: Node) -> bool:
+    return node.operation in ("parameter", "labelled")
 
 
 def _packs(number: int, kernel: StageKernel, elements: Elements) -> Iterator[Pack]:

@@ -21,14 +21,14 @@ class Fixed:
         sizes: Mapping[str, int],
         dtype: torch.dtype,
     ):
-        self._parameters, self._constants = parameters, constants
+        self.parameters, self._constants = parameters, constants
         self._sizes, self.dtype = sizes, dtype
         self._values: dict[Node, Tensor] = {}
 
     def __call__(self, node: Node) -> Tensor:
         """The value of a fixed expression."""
         if node.operation in ("parameter", "labelled"):
-            return self._parameters[str(node.attributes[0])]
+            return self.parameters[str(node.attributes[0])]
         found = self._values.get(node)
         if found is None:
             for inner in walk([node]):
@@ -39,7 +39,7 @@ class Fixed:
 
     def _value(self, node: Node) -> Tensor:
         if node.operation in ("parameter", "labelled"):
-            return self._parameters[str(node.attributes[0])]
+            return self.parameters[str(node.attributes[0])]
         if node.operation == "constant":
             return self._scalar(self._constants[str(node.attributes[0])])
         if node.operation == "number":

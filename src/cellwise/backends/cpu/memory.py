@@ -135,6 +135,7 @@ def new_scratch(n_bytes: int) -> tuple[object, int]:
     if n_bytes >= LEAST_BYTES:
         lent = Lent(n_bytes)
         return lent, lent.address
+    keep_freed_memory()
     memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
     return memory, _on_a_line(memory)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from cellwise.backends.base import Direction, NodesBound, NodesFeed, NodesSwept
 from cellwise.backends.cpu.compiled import Compiled, compiled
 from cellwise.backends.cpu.fixed import Fixed
-from cellwise.backends.cpu.frames import slots
+from cellwise.backends.cpu.frames import neighbours
 from cellwise.backends.cpu.node_work import NodeRows
 from cellwise.backends.cpu.normal_form import parts
 from cellwise.backends.cpu.sum_calls import plans
@@ -47,7 +47,7 @@ class _Part:
         self.code, self.leaf = code, leaf
         self.defined = frozenset(code.program.system.defined)
         factors = [f for plan in plans(code) for f in (plan.first, *plan.others)]
-        self.neighbours = [name for _, name in slots(code).edges]
+        self.neighbours = list(neighbours(code))
         self.neighbours += [factor.name for factor in factors if factor.index]
         outside = [numbers[-1] for numbers in code.outside.values() if numbers]
         self.widest = max([1, *code.layout.sizes.values(), *outside])

@@ -54,9 +54,7 @@ class _Seconds:
     table: Value
     count: Value
 
-    def each(
-        self, e: Emitter, panels: Value, body: Callable[[_Second, Value], Value]
-    ) -> None:
+    def each(self, e: Emitter, panels: Value, body: Callable[[_Second, Value], Value]) -> None:
         """For every one, where its panels begin; `body` returns where they end."""
 
         def one(number: Value, carried: list[Value]) -> list[Value]:
@@ -232,7 +230,7 @@ def _grid(e: Emitter, rows: _Range, columns: _Range, body: Callable[[Value, Valu
     e.loop(*rows, outer)
 
 
-def _emit_products(  # noqa: PLR0913, PLR0917 - what a block of sums is made of
+def _emit_products(
     e: Emitter,
     cut: Blocking,
     places: _Places,

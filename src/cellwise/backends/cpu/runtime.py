@@ -9,7 +9,6 @@ from cellwise.backends.cpu.machine import Library, assemble, kept_image
 from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
 from cellwise.backends.cpu.target import Precision, Target
 
-
 Part = tuple[str, int]
 """A part of the runtime that is compiled as a whole: `near` or `ahead`, the products' width."""
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from cellwise.backends.cpu.blocking import pieces, scratch_items
-from cellwise.backends.cpu.calls import ENTRY, call
+from cellwise.backends.cpu.calls import ENTRY, call, carry_out
 from cellwise.backends.cpu.compiled import Compiled
+from cellwise.backends.cpu.drafts import At, Draft
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import runtime
+from cellwise.backends.cpu.target import Precision
 from cellwise.graph.node import Node
+
+DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "f64": torch.float64}
 
 COLUMNS = 16
 """Columns of a result go to threads in multiples of so many."""
+
+_OWN = ("table", "scratch", "count")
+"""What the calls need and see to themselves, beside their results."""
 
 MOST_TOGETHER = 512
 """Columns of second factors that are packed at a time: all their panels stay in a cache."""
@@ -80,44 +88,13 @@ def _factor(node: Node, compiled: Compiled) -> Factor:
     return Factor(name, width, "" if index == "t" else index)
 
 
-class At(NamedTuple):
-    """A number that is known only in a call: an address, and how many bytes behind it.
-
-    Attributes:
-        kind: `own` (a signal's first row that is summed), `rows` (its first row), `edge`, `index`,
-            `moved` (a first factor in its place), `out`, `table`, `scratch`; `count` is the number
-            of rows.
-        key: which.
-    """
-
-    kind: str
-    key: str | int = ""
-    offset: int = 0
-
-
-class Draft:
-    """Numbers in the making, and where among them stands what is known only in a call."""
-
-    def __init__(self) -> None:
-        self.numbers = array("q")
-        self.holes: list[tuple[int, tuple[str, str | int], int]] = []
-
-    def add(self, numbers: Iterable[int | At]) -> None:
-        """More numbers."""
-        for number in numbers:
-            if isinstance(number, At):
-                self.holes.append((len(self.numbers), number[:2], number.offset))
-                number = 0
-            self.numbers.append(number)
-
-
 class SumCalls:
     """The calls that compute the totals of a program on some threads.
 
     Attributes:
         plans: the totals that are computed so; their results in this order.
         calls, tables: the list of calls, and what it points at.
-        needed: all that the holes of both need, once each.
+        needs: what both need to know.
         scratch_bytes: scratch memory for all threads.
     """
 
@@ -125,6 +102,7 @@ class SumCalls:
         self.plans = [plan for plan in plans(compiled) if plan.kind != "labelled"]
         self.calls, self.tables = Draft(), Draft()
         self._compiled, self._n_threads, self._n_cut = compiled, n_threads, 0
+        self._dtype = DTYPES[compiled.precision]
         self._form = Form(
             compiled.target, compiled.precision, compiled.target.lanes(compiled.precision)
         )
@@ -142,8 +120,33 @@ class SumCalls:
                 self._product(plan)
             elif plan.kind == "rows":
                 self._rows(plan)
-        holes = [*self.calls.holes, *self.tables.holes]
-        self.needed = list(dict.fromkeys(needed for _, needed, _ in holes))
+        needs = dict.fromkeys([*self.calls.needs, *self.tables.needs])
+        self.needs = [need for need in needs if need not in _OWN]
+
+    def new_results(self) -> list[Tensor]:
+        """Arrays for the results."""
+        return [torch.empty(plan.shape, dtype=self._dtype) for plan in self.plans]
+
+    def run(self, found: dict[str, int], outs: Sequence[Tensor], n_rows: int, scratch: int) -> None:
+        """Fill the results; `found` holds all that is needed, and gets what is missing."""
+        found["scratch"], found["count"] = scratch, n_rows
+        for number, out in enumerate(outs):
+            found[f"out {number}"] = out.data_ptr()
+        tables = self.tables.filled(found)
+        found["table"] = tables.buffer_info()[0]
+        carry_out(self.calls.filled(found), self._n_threads)
+
+    def shaped(self, outs: Sequence[Tensor]) -> dict[Node, Tensor]:
+        """Each total as its node has it."""
+        return {p.node: self._shaped(p, out) for p, out in zip(self.plans, outs, strict=True)}
+
+    def _shaped(self, plan: Plan, out: Tensor) -> Tensor:
+        rank = len(plan.node.shape)
+        if plan.kind != "outer":
+            return out if rank else out.reshape(())
+        whole = out.mT if plan.turned else out
+        sizes = self._compiled.sizes
+        return whole.reshape([d.evaluate(sizes) for d in plan.node.shape]) if rank > 2 else whole
 
     def _number(self, plan: Plan) -> int:
         return self.plans.index(plan)
@@ -152,21 +155,21 @@ class SumCalls:
         """Where the columns of the first factor begin."""
         offset = column * self._compiled.item_bytes
         if plan.copied:
-            return At("moved", self._number(plan), offset)
-        return At("own", plan.first.name, offset)
+            return At(f"moved {self._number(plan)}", offset)
+        return At(f"own {plan.first.name}", offset)
 
     def _second(self, factor: Factor, column: int = 0) -> list[int | At]:
         """Address and stride of rows and edges, and the index of the rows to take."""
         offset, name = column * self._compiled.item_bytes, factor.name
         if not factor.index:
-            return [At("own", name, offset), factor.width, 0, 0, 0]
-        rows, edge = At("rows", name, offset), At("edge", name, offset)
-        return [rows, factor.width, edge, factor.width, At("index", factor.index)]
+            return [At(f"own {name}", offset), factor.width, 0, 0, 0]
+        rows, edge = At(f"rows {name}", offset), At(f"edge {name}", offset)
+        return [rows, factor.width, edge, factor.width, At(f"index {factor.index}")]
 
     def _call(self, name: str, *arguments: int | At, scratch: bool = False) -> None:
         """Another call; the threads take them in turns, and each has scratch of its own."""
-        thread = len(self.calls.numbers) // ENTRY % self._n_threads
-        more = [At("scratch", "", thread * self._step)] if scratch else []
+        thread = len(self.calls) // ENTRY % self._n_threads
+        more = [At("scratch", thread * self._step)] if scratch else []
         self.calls.add(call(self._code.address(name), *arguments, *more))
 
     def _cuts(self, width: int) -> Sequence[tuple[int, int]]:
@@ -181,13 +184,13 @@ class SumCalls:
         cut = {plan: pieces(self._form, plan.others[0].width) for plan in group}
         for n_vectors in sorted({p.width for found in cut.values() for p in found}, reverse=True):
             seconds = [
-                [*self._second(plan.others[0], p.start), p.count, *self._result(plan, p.start)]
+                [*self._second(plan.others[0], p.start), p.n_columns, *self._result(plan, p.start)]
                 for plan, found in cut.items()
                 for p in found
                 if p.width == n_vectors
             ]
             if n_vectors:
-                table = At("table", "", len(self.tables.numbers) * 8)
+                table = At("table", len(self.tables) * 8)
                 for second in seconds:
                     self.tables.add(second)
                 for i0, i1 in self._cuts(width):
@@ -196,16 +199,16 @@ class SumCalls:
                 continue
             for *second, n_b, out, stride in seconds:
                 for i0, i1 in self._cuts(width):
-                    numbers = (first, width, i0, i1, *second, At("count"), n_b, out, stride)
-                    self._call("sum_narrow", *numbers, scratch=True)
+                    sizes = (At("count"), n_b, out, stride)
+                    self._call("sum_narrow", first, width, i0, i1, *second, *sizes, scratch=True)
 
     def _result(self, plan: Plan, column: int) -> tuple[At, int]:
         """Where the sums of columns of the second factor go, and from one row to the next."""
-        place = At("out", self._number(plan), column * self._compiled.item_bytes)
+        place = At(f"out {self._number(plan)}", column * self._compiled.item_bytes)
         return place, plan.others[0].width
 
     def _product(self, plan: Plan) -> None:
-        width, out = plan.first.width, At("out", self._number(plan))
+        width, out = plan.first.width, At(f"out {self._number(plan)}")
         second = self._second(plan.others[0])
         numbers = (self._first(plan), width, *second, At("count"), width, out)
         self._call("sum_rows_product", *numbers)
@@ -213,7 +216,7 @@ class SumCalls:
     def _rows(self, plan: Plan) -> None:
         width, item = plan.first.width, self._compiled.item_bytes
         for i0, i1 in self._cuts(width):
-            out = At("out", self._number(plan), i0 * item)
+            out = At(f"out {self._number(plan)}", i0 * item)
             self._call("sum_rows", self._first(plan, i0), width, At("count"), i1 - i0, out)
 
 

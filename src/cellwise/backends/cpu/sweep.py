@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
-from cellwise.backends.cpu.calls import ENTRY, carry_out
+from cellwise.backends.cpu.calls import carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
-from cellwise.backends.cpu.frames import Template, template
-from cellwise.backends.cpu.memory import keep_freed_memory, new_rows, new_scratch
+from cellwise.backends.cpu.frames import template
+from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.totals import Extent, Totals
 from cellwise.backends.cpu.work import Steps
@@ -60,75 +60,63 @@ class Sweep:
 
     def run(self) -> Swept:
         """Pack the weights, run the kernel on every thread, and sum what is summed."""
-        compiled, frames = self.compiled, self.frames()
-        if frames:
+        compiled, found = self.compiled, self._addresses()
+        if frames := self.frames(found):
             run(compiled.address, [f.buffer_info()[0] for f in frames], self.n_threads)
         totals = Totals(compiled, self.extent, self.rows, self.edges, self.fixed)
-        sums = totals.run(self.n_threads, self.last)
+        sums = totals.run(self.n_threads, self.last, found)
         kept = {name: self.rows[name] for name in compiled.keep}
         return Swept(kept, self.last, sums, fresh=compiled.makes_all)
 
-    def frames(self) -> list[array[int]]:
+    def _addresses(self) -> dict[str, int]:
+        """Where everything lies that is not made here; what is computed first is held."""
+        found = {f"rows {name}": tensor.data_ptr() for name, tensor in self.rows.items()}
+        for kind, tensors in (("edge", self.edges), ("last", self.last)):
+            for name, tensor in tensors.items():
+                found[f"{kind} {name}"] = tensor.data_ptr()
+        values = {f"parameter {name}": t for name, t in self.fixed.parameters.items()}
+        values |= {need: self.fixed(node) for node, need in self.compiled.computed.items()}
+        for need, value in values.items():
+            whole = value.contiguous()
+            self._held.append(whole)
+            found[need] = whole.data_ptr()
+        return found
+
+    def frames(self, found: dict[str, int] | None = None) -> list[array[int]]:
         """Pack the weights, and make a frame for every thread; all that it points at is held."""
-        keep_freed_memory()
-        compiled = self.compiled
-        found = self.extent.shares(self.n_threads, reverse=compiled.normal.reverse)
-        templates = [template(compiled, share) for share in found]
-        place = self._scratch(compiled.weight_bytes + sum(t.scratch_bytes for t in templates))
-        weights = self._pack(place)
-        place += compiled.weight_bytes
-        frames = []
-        for made in templates:
-            frames.append(self._frame(made, weights, place))
-            place += made.scratch_bytes
-        self._held.append(templates)
+        found = self._addresses() if found is None else found
+        job = Job(self.compiled, self.extent, self.n_threads)
+        memory, place = new_scratch(job.scratch_bytes)
+        frames = job.frames(found, place)
+        self._held += [job, memory, frames]
         return frames
 
-    def _pack(self, place: int) -> list[int]:
-        """Pack all weights into panels at an address; that of each stage's and operand's."""
-        compiled, fixed, item = self.compiled, self.fixed, self.compiled.item_bytes
-        addresses = [place + offset for offset in compiled.weight_offsets]
-        calls, at = compiled.pack_calls[:], 0
-        for source, weights in compiled.pack_sources:
-            matrix = fixed(source.node)
-            if source.label >= 0:
-                matrix = matrix[source.label]
-            unit, step = matrix.stride()
-            if source.turned:
-                unit, step = step, unit
-            calls[at + 1] = matrix.data_ptr() + source.row * unit * item
-            calls[at + 2], calls[at + 3], calls[at + 8] = unit, step, addresses[weights]
-            at += ENTRY
-        carry_out(calls, self.n_threads)
-        return addresses
 
-    def _scratch(self, n_bytes: int) -> int:
-        """The address of fresh memory, aligned."""
-        memory, address = new_scratch(n_bytes)
-        self._held.append(memory)
-        return address
+class Job:
+    """The kernel's work in one sweep, ready but for addresses.
 
-    def _frame(self, made: Template, weights: Sequence[int], place: int) -> array[int]:
-        frame, slots = made.fill(place), made.slots
-        item, first = self.compiled.item_bytes, made.share.first
-        sizes = self.compiled.layout.sizes
-        for slot, name in slots.rows:
-            frame[slot] = self.rows[name].data_ptr()
-        for slot, name in slots.edges:
-            frame[slot] = self.edges[name].data_ptr()
-        for slot, name in slots.firsts:
-            frame[slot] = self.edges[name].data_ptr() + first * sizes[name] * item
-        for slot, name in slots.lasts:
-            frame[slot] = self.last[name].data_ptr() + first * sizes[name] * item
-        for slot, index in slots.fixed:
-            value = self.fixed(self.compiled.layout.fixed[index]).contiguous()
-            self._held.append(value)
-            frame[slot] = value.data_ptr()
-        for slot, key in slots.weights:
-            frame[slot] = weights[self.compiled.weight_number[key]]
-        numbers = array("q", frame)
-        self._held.append(numbers)
-        return numbers
+    Attributes:
+        scratch_bytes: packed weights, then the memory of each thread.
+    """
+
+    def __init__(self, compiled: Compiled, extent: Extent, n_threads: int):
+        self.compiled, self.n_threads = compiled, n_threads
+        shares = extent.shares(n_threads, reverse=compiled.normal.reverse)
+        self.templates = [template(compiled, share) for share in shares]
+        own = sum(made.scratch_bytes for made in self.templates)
+        self.scratch_bytes = compiled.weight_bytes + own
+
+    def frames(self, found: dict[str, int], place: int) -> list[array[int]]:
+        """Pack the weights, and make a frame for every thread, with scratch memory at a place."""
+        found["weights"] = place
+        carry_out(self.compiled.pack_calls.filled(found), self.n_threads)
+        place += self.compiled.weight_bytes
+        frames = []
+        for made in self.templates:
+            found["scratch"] = place
+            frames.append(made.draft.filled(found))
+            place += made.scratch_bytes
+        return frames
 
 
 def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
@@ -139,16 +127,21 @@ def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
     """
     wanted = compiled.outside
     for name, tensor in feed.parameters.items():
-        known = wanted.get(name)
-        if known is not None and tensor.shape != known:
-            raise ShapeError(_misfit(name, list(known), tensor))
-    counted = [(name, t, schedule.n_rows) for (name, _), t in feed.rows.items()]
-    counted += [(name, t, schedule.n_sequences) for name, t in feed.edges.items()]
-    for name, tensor, count in counted:
-        n_rows, *found = tensor.shape
-        shape = wanted.get(name, tuple(found))
-        if n_rows < count or tuple(found) != shape:
-            raise ShapeError(_misfit(name, [count, *shape], tensor))
+        if name in wanted and tensor.shape != wanted[name]:
+            raise ShapeError(_misfit(name, list(wanted[name]), tensor))
+    for (name, _), tensor in feed.rows.items():
+        _check_rows(name, tensor, schedule.n_rows, wanted)
+    for name, tensor in feed.edges.items():
+        _check_rows(name, tensor, schedule.n_sequences, wanted)
+
+
+def _check_rows(
+    name: str, tensor: Tensor, count: int, wanted: Mapping[str, tuple[int, ...]]
+) -> None:
+    found = tensor.shape
+    shape = wanted.get(name, found[1:])
+    if found[0] < count or found[1:] != shape:
+        raise ShapeError(_misfit(name, [count, *shape], tensor))
 
 
 def _misfit(name: str, shape: list[int], tensor: Tensor) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.backends.cpu.calls import carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_scratch
@@ -18,8 +18,6 @@ from cellwise.backends.cpu.sum_calls import Factor, Plan, SumCalls, plans, sum_c
 from cellwise.backends.cpu.work import Integers, Work, address_of
 from cellwise.backends.emit import EMIT
 from cellwise.graph.node import Node, walk
-
-Held = TypeVar("Held", Tensor, Integers)
 
 
 class Extent(Protocol):
@@ -61,77 +59,42 @@ class Totals:
         self.rows, self.edges, self.fixed = rows, edges, fixed
         self._held: list[object] = []
 
-    def run(self, n_threads: int, last: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The value of each line of the program's totals."""
+    def run(
+        self, n_threads: int, last: Mapping[str, Tensor], found: Mapping[str, int]
+    ) -> dict[str, Tensor]:
+        """The value of each line of the program's totals; `found` are the sweep's addresses."""
         if not self.compiled.closings:
             return {}
-        sums = self._sums(n_threads)
-        pieces = [sums[node].split_with_sizes(sizes) for node, sizes in self.compiled.cuts]
-        found = {}
-        for line, closing in self.compiled.closings:
-            if closing is None:
-                found[line.name] = self._closed(line.value, sums, last)
-            elif closing.cut < 0:
-                found[line.name] = sums[closing.sum]
-            else:
-                found[line.name] = pieces[closing.cut][closing.piece]
-        return found
-
-    def _sums(self, n_threads: int) -> dict[Node, Tensor]:
         made = sum_calls(self.compiled, n_threads)
-        outs = [torch.empty(plan.shape, dtype=self.fixed.dtype) for plan in made.plans]
-        tables = made.tables.numbers[:]
-        found = {("table", ""): tables.buffer_info()[0]}
-        for needed in made.needed:
-            if needed not in found:
-                found[needed] = self._found(*needed, made, outs)
-        calls = made.calls.numbers[:]
-        for numbers, holes in ((calls, made.calls.holes), (tables, made.tables.holes)):
-            for slot, needed, offset in holes:
-                numbers[slot] = found[needed] + offset
-        carry_out(calls, n_threads)
-        shaped = map(self._shaped, made.plans, outs)
-        sums = dict(zip([plan.node for plan in made.plans], shaped, strict=True))
-        labelled = (plan for plan in plans(self.compiled) if plan.kind == "labelled")
-        return sums | {plan.node: self._by_label(plan) for plan in labelled}
-
-    def _found(
-        self, kind: str, key: str | int, made: SumCalls, outs: Sequence[Tensor]
-    ) -> int:
-        """The number that a hole of the calls needs."""
-        match kind, key:
-            case "count", _:
-                return self.extent.n_rows
-            case "own", str(name):
-                return self._address(self.rows[name])
-            case "rows", str(name):
-                return self.rows[name].data_ptr()
-            case "edge", str(name):
-                return self.edges[name].data_ptr()
-            case "index", str(index):
-                return address_of(self._holding(self.extent.other(index)))
-            case "moved", int(number):
-                first = made.plans[number].first
-                moved = self.extent.moved(self.rows[first.name], self.edges[first.name], first.index)
-                return self._holding(moved.contiguous()).data_ptr()
-            case "out", int(number):
-                return outs[number].data_ptr()
-        assert kind == "scratch"
-        memory, address = new_scratch(made.scratch_bytes)
+        outs = made.new_results()
+        known = {**found, **self._found(made)}
+        memory, scratch = new_scratch(made.scratch_bytes)
         self._held.append(memory)
-        return address
+        made.run(known, outs, self.extent.n_rows, scratch)
+        sums = made.shaped(outs)
+        sums |= {p.node: self._by_label(p) for p in plans(self.compiled) if p.kind == "labelled"}
+        return closed(
+            self.compiled, sums, Closer(self.compiled, self.fixed, self.extent.n_rows, last)
+        )
 
-    def _holding(self, numbers: Held) -> Held:
-        self._held.append(numbers)
-        return numbers
-
-    def _shaped(self, plan: Plan, out: Tensor) -> Tensor:
-        """What the calls have filled, as the total has it."""
-        rank = len(plan.node.shape)
-        if plan.kind == "outer":
-            whole = out.mT if plan.turned else out
-            return whole.reshape(self._shape(plan.node)) if rank > 2 else whole
-        return out if rank else out.reshape(())
+    def _found(self, made: SumCalls) -> dict[str, int]:
+        """What the calls need to know beside the addresses of whole arrays."""
+        found = {}
+        for need in made.needs:
+            kind, _, key = need.partition(" ")
+            if kind == "own":
+                found[need] = self._address(self.rows[key])
+            elif kind == "index":
+                index = self.extent.other(key)
+                self._held.append(index)
+                found[need] = address_of(index)
+            elif kind == "moved":
+                first = made.plans[int(key)].first
+                rows, edge = self.rows[first.name], self.edges[first.name]
+                moved = self.extent.moved(rows, edge, first.index).contiguous()
+                self._held.append(moved)
+                found[need] = moved.data_ptr()
+        return found
 
     def _by_label(self, plan: Plan) -> Tensor:
         """A sum of outer products for each label: the rows by their labels, then products."""
@@ -152,16 +115,27 @@ class Totals:
             return self.extent.moved(rows, self.edges[factor.name], factor.index)
         return rows[start : start + self.extent.n_rows]
 
-    def _shape(self, node: Node) -> list[int]:
-        return [size.evaluate(self.compiled.sizes) for size in node.shape]
-
     def _address(self, rows: Tensor) -> int:
         """Where the first row that is summed lies."""
         return rows.data_ptr() + self.extent.start * rows.stride(0) * self.compiled.item_bytes
 
-    def _closed(
-        self, value: Node, sums: Mapping[Node, Tensor], last: Mapping[str, Tensor]
-    ) -> Tensor:
+
+@dataclass(frozen=True)
+class Closer:
+    """What expressions over totals are made of, beside the totals.
+
+    Attributes:
+        fixed: the values of fixed expressions.
+        n_rows: how many rows were summed.
+        last: the states that came out.
+    """
+
+    compiled: Compiled
+    fixed: Fixed
+    n_rows: int
+    last: Mapping[str, Tensor]
+
+    def __call__(self, value: Node, sums: Mapping[Node, Tensor]) -> Tensor:
         """An expression over totals."""
         values: dict[Node, Tensor] = {}
         for node in walk([value]):
@@ -170,7 +144,7 @@ class Totals:
             if node.operation in ("total", "total_labelled"):
                 values[node] = sums[node] if node in sums else self._repeated(node, values)
             elif node.operation == "first":
-                values[node] = last[str(node.arguments[0].attributes[0])].sum(0)
+                values[node] = self.last[str(node.arguments[0].attributes[0])].sum(0)
             elif node.arguments:
                 function = EMIT[node.operation](node, self.compiled.sizes)
                 values[node] = function(*[values[a] for a in node.arguments])
@@ -179,4 +153,19 @@ class Totals:
         return values[value]
 
     def _repeated(self, node: Node, values: Mapping[Node, Tensor]) -> Tensor:
-        return values[node.arguments[0]] * self.extent.n_rows
+        return values[node.arguments[0]] * self.n_rows
+
+
+def closed(compiled: Compiled, sums: Mapping[Node, Tensor], closer: Closer) -> dict[str, Tensor]:
+    """The lines of a program's totals: sums, pieces of them, and expressions over them."""
+    expressions = [line for line, closing in compiled.closings if closing is None]
+    return pieces_of(compiled, sums) | {e.name: closer(e.value, sums) for e in expressions}
+
+
+def pieces_of(compiled: Compiled, sums: Mapping[Node, Tensor]) -> dict[str, Tensor]:
+    """Those lines of a program's totals that are sums or pieces of them."""
+    pieces = [sums[node].split_with_sizes(sizes) for node, sizes in compiled.cuts]
+    return {
+        line.name: sums[node] if cut < 0 else pieces[cut][piece]
+        for line, (node, cut, piece) in compiled.sums
+    }

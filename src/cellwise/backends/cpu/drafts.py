@@ -1,0 +1,54 @@
+"""Tables of numbers that compiled code reads, made once, but for what is known only in a call."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class At(NamedTuple):
+    """A number that is known only in a call, such as an address, and how many bytes behind it.
+
+    Attributes:
+        need: what has to be known. In a sweep: `rows h` (an array over all rows), `own h` (its
+            first row that is summed), `edge h`, `last h` (the state that comes out), `parameter W`,
+            `fixed 0` (what is computed of parameters), `index t-1`, `moved 0` (a first factor in
+            its place), `out 0` (a total), `table` (what sums are described in), `scratch`,
+            `weights` (packed), `count` (the number of rows).
+    """
+
+    need: str
+    offset: int = 0
+
+
+class Draft:
+    """Numbers in the making, and where among them stands what is known only in a call."""
+
+    def __init__(self, numbers: Iterable[int | At] = ()) -> None:
+        self._numbers = array("q")
+        self._holes: list[tuple[int, str, int]] = []
+        self.add(numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def add(self, numbers: Iterable[int | At]) -> None:
+        """More numbers."""
+        for number in numbers:
+            if isinstance(number, At):
+                self._holes.append((len(self._numbers), *number))
+                number = 0
+            self._numbers.append(number)
+
+    @property
+    def needs(self) -> list[str]:
+        """What has to be known, once each."""
+        return list(dict.fromkeys(need for _, need, _ in self._holes))
+
+    def filled(self, found: Mapping[str, int]) -> array[int]:
+        """The numbers of a call, in memory of their own."""
+        numbers = self._numbers[:]
+        for slot, need, offset in self._holes:
+            numbers[slot] = found[need] + offset
+        return numbers

@@ -1,0 +1,238 @@
+"""A fold over one schedule with everything prepared but addresses: the way of calls by autograd.
+
+`Sweep` does the same with arrays of any form, one tensor a signal. Here arrays have one form, and
+all that the forward keeps for the backward lies in one piece of memory. A small fold takes longer
+to call than to compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from math import prod
+
+from torch import Tensor
+
+from cellwise.backends.base import Bound, Direction
+from cellwise.backends.cpu.compiled import Compiled, compiled
+from cellwise.backends.cpu.fixed import Fixed
+from cellwise.backends.cpu.memory import new_rows, new_scratch
+from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.sum_calls import DTYPES, plans, sum_calls
+from cellwise.backends.cpu.sweep import Job
+from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
+from cellwise.backends.cpu.totals import pieces_of
+from cellwise.backends.cpu.work import Steps, address_of
+from cellwise.backends.schedule import Schedule
+
+_address = Tensor.data_ptr
+
+
+class _Half:
+    """One direction: the calls of the kernel and of the sums.
+
+    Attributes:
+        code: the program.
+        last: for each state that comes out, what its address is called, and its shape.
+    """
+
+    def __init__(self, code: Compiled, schedule: Schedule, n_threads: int, outside: set[str]):
+        steps = Steps(schedule)
+        self.code, self._job, self._n_threads = code, Job(code, steps, n_threads), n_threads
+        self._n_rows = schedule.n_rows
+        own = [name for name in code.layout.kept if name not in outside]
+        self._places, self._row_bytes = placed(code, own, schedule.n_rows)
+        self.last = [
+            (f"last {name}", (schedule.n_sequences, *code.shapes[name]))
+            for name in code.layout.states
+        ]
+        self._sums = sum_calls(code, n_threads) if code.closings else None
+        self._scratch_bytes = self._row_bytes + self._job.scratch_bytes
+        needs = self._sums.needs if self._sums else []
+        self._held = {need: steps.other(need[6:]) for need in needs if need.startswith("index ")}
+        self._indices = {need: address_of(index) for need, index in self._held.items()}
+        self._own = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
+
+    def run(self, found: dict[str, int], fixed: Fixed | None) -> dict[str, Tensor]:
+        """Run the kernel on every thread, then the sums: the lines of the program's totals."""
+        more = self._sums.scratch_bytes if self._sums else 0
+        memory, place = new_scratch(self._scratch_bytes + more)
+        for need, offset in self._places:
+            found[need] = place + offset
+        values = self._computed(found, fixed) if fixed else None
+        frames = self._job.frames(found, place + self._row_bytes)
+        if frames:
+            run(self.code.address, [f.buffer_info()[0] for f in frames], self._n_threads)
+        del values
+        if self._sums is None:
+            return {}
+        found.update(self._indices)
+        for need, rows in self._own:
+            found[need] = found[rows]
+        outs = self._sums.new_results()
+        self._sums.run(found, outs, self._n_rows, place + self._scratch_bytes)
+        del memory
+        return pieces_of(self.code, self._sums.shaped(outs))
+
+    def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
+        """The values of what is computed of parameters alone."""
+        values = [fixed(node).contiguous() for node in self.code.computed]
+        found.update(zip(self.code.computed.values(), map(_address, values), strict=True))
+        return values
+
+
+def placed(code: Compiled, names: Sequence[str], n_rows: int) -> tuple[list[tuple[str, int]], int]:
+    """Where signals lie in one piece of memory, each on a line; and how large that is."""
+    places, at = [], 0
+    for name in names:
+        places.append((f"rows {name}", at))
+        n_bytes = n_rows * prod(code.shapes[name]) * code.item_bytes
+        at += -(-n_bytes // LINE_BYTES) * LINE_BYTES
+    return places, at
+
+
+class Prepared:
+    """A bound cell's fold over one schedule.
+
+    Arrays come in the cell's order: inputs [R, ·], initial states [B, ·], parameters; R is the
+    number of live rows.
+    """
+
+    def __init__(
+        self,
+        bound: Bound,
+        schedule: Schedule,
+        n_threads: int,
+        precision: Precision,
+        target: Target,
+    ):
+        self._bound, self._schedule, self._n_threads = bound, schedule, n_threads
+        self._precision, self._target = precision, target
+        self._dtype, whole = DTYPES[precision], bound.compiled
+        self._system = system = whole.forward.system
+        self._kept = whole.kept[1:]
+        outside = self._compiled("forward", (system.output,)).outside
+        inputs = [(schedule.n_rows, *outside[name]) for name in system.inputs]
+        edges = [(schedule.n_sequences, *outside[name]) for name in system.states]
+        self._shapes = [*inputs, *edges, *(outside[name] for name in system.parameters)]
+        names = {"rows": system.inputs, "edge": system.states, "parameter": system.parameters}
+        self._needs = [f"{kind} {name}" for kind, known in names.items() for name in known]
+        self._sent = [f"rows {whole.out}", *(f"edge {whole.previous[s]}" for s in system.states)]
+        self._d_inputs = tuple(whole.names[name] for name in system.inputs)
+        self._d_parameters = [whole.names[name] for name in system.parameters]
+
+    def _compiled(self, direction: Direction, keep: tuple[str, ...]) -> Compiled:
+        return compiled(self._bound, direction, keep, self._precision, self._target)
+
+    def _half(self, direction: Direction, keep: tuple[str, ...], outside: set[str]) -> _Half:
+        code = self._compiled(direction, keep)
+        return _Half(code, self._schedule, self._n_threads, outside)
+
+    @cached_property
+    def _inference(self) -> _Half:
+        keep = (self._system.output,)
+        return self._half("forward", keep, set(keep))
+
+    @cached_property
+    def _forward(self) -> _Half:
+        keep = (self._system.output, *self._kept)
+        return self._half("forward", keep, set(keep))
+
+    @cached_property
+    def _backward(self) -> _Half:
+        return self._half("backward", self._d_inputs, set(self._d_inputs))
+
+    @cached_property
+    def _kept_places(self) -> tuple[list[tuple[str, int]], int]:
+        return placed(self._forward.code, self._kept, self._schedule.n_rows)
+
+    def fits(self, tensors: Sequence[Tensor], *, keep: bool) -> bool:
+        """Whether arrays have the form that it takes, and it makes all that is asked for."""
+        half = self._forward if keep else self._inference
+        return half.code.makes_all and all(
+            t.dtype is self._dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
+            for t, shape in zip(tensors, self._shapes, strict=True)
+        )
+
+    @cached_property
+    def has_backward(self) -> bool:
+        """Whether the backward makes all that is asked for, without a copy."""
+        code = self._backward.code
+        return code.makes_all and not any(plan.copied for plan in plans(code))
+
+    def _fixed(self, half: _Half, tensors: Sequence[Tensor]) -> Fixed | None:
+        """What computes what is fixed and no parameter, if there is any."""
+        code, names = half.code, self._system.parameters
+        if not code.computed:
+            return None
+        parameters = dict(zip(names, tensors[len(tensors) - len(names) :], strict=True))
+        return Fixed(parameters, code.constants, code.sizes, self._dtype)
+
+    def forward(
+        self, tensors: Sequence[Tensor], *, keep: bool
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """The output's rows and the last states, then what the backward needs, if it is to come."""
+        half = self._forward if keep else self._inference
+        found = dict(zip(self._needs, map(_address, tensors), strict=True))
+        like, kept = tensors[0], None
+        if keep:
+            places, n_bytes = self._kept_places
+            kept = new_rows(like, (n_bytes // half.code.item_bytes,))
+            start = kept.data_ptr()
+            for need, offset in places:
+                found[need] = start + offset
+        output = self._system.output
+        y = like.new_empty((self._schedule.n_rows, *half.code.shapes[output]))
+        found[f"rows {output}"] = y.data_ptr()
+        ends = self._ends(half, found, like)
+        half.run(found, self._fixed(half, tensors))
+        return [y, *(ends[f"last {name}"] for name in self._system.states)], kept
+
+    def _ends(self, half: _Half, found: dict[str, int], like: Tensor) -> dict[str, Tensor]:
+        """Arrays for the states that come out."""
+        ends = {need: like.new_empty(shape) for need, shape in half.last}
+        for need, end in ends.items():
+            found[need] = end.data_ptr()
+        return ends
+
+    def backward(
+        self, tensors: Sequence[Tensor], y: Tensor, kept: Tensor, sent: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The cotangents of all arrays, given those of the output and of the last states."""
+        half, whole = self._backward, self._bound.compiled
+        found = dict(zip(self._needs, map(_address, tensors), strict=True))
+        found.update(zip(self._sent, map(_address, sent), strict=True))
+        found[f"rows {self._system.output}"] = y.data_ptr()
+        start = kept.data_ptr()
+        for need, offset in self._kept_places[0]:
+            found[need] = start + offset
+        like, rows = tensors[0], []
+        for name in self._d_inputs:
+            rows.append(like.new_empty((self._schedule.n_rows, *half.code.shapes[name])))
+            found[f"rows {name}"] = rows[-1].data_ptr()
+        ends = self._ends(half, found, like)
+        totals = half.run(found, self._fixed(half, tensors))
+        d_parameters = [totals[name] for name in self._d_parameters]
+        parameters = tensors[len(tensors) - len(d_parameters) :]
+        pairs = zip(d_parameters, parameters, strict=True)
+        return [
+            *rows,
+            *(ends[f"last {whole.previous[name]}"] for name in self._system.states),
+            *(d if d.shape == p.shape else d.expand_as(p) for d, p in pairs),
+        ]
+
+    def rows_of(self, y: Tensor, kept: Tensor) -> list[Tensor]:
+        """The output's rows, and those of all that was kept, one tensor a signal."""
+        code, found = self._forward.code, {f"rows {self._system.output}": y}
+        for (need, offset), name in zip(self._kept_places[0], self._kept, strict=True):
+            shape, first = (self._schedule.n_rows, *code.shapes[name]), offset // code.item_bytes
+            found[need] = kept[first : first + prod(shape)].view(shape)
+        return [found[f"rows {name}"] for name in self._bound.compiled.kept]
+
+
+@lru_cache(maxsize=64)
+def prepared(
+    bound: Bound, schedule: Schedule, n_threads: int, precision: Precision, target: Target
+) -> Prepared:
+    """The prepared fold, kept while batches of the same shape come."""
+    return Prepared(bound, schedule, n_threads, precision, target)
