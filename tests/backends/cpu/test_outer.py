@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cellwise.backends.cpu.blocking import Blocking, outer_widths, pieces, scratch_items
+from cellwise.backends.cpu.blocking import Blocking, pieces
 from tests.backends.cpu.forms import (
     FORMS,
     GUARD,
@@ -27,7 +27,7 @@ def sum_outer(form, a, seconds, n_rows, outs, *, first=0, last=None):
 
     The first factor is the same for all of `seconds`, (b, ldb, edge, ld_edge, index, n_b) each.
     """
-    room = scratch_items(form, *[second[-1] for second in seconds])
+    room = Blocking(form).scratch_items(*[second[-1] for second in seconds])
     scratch = guarded(form, room + 2)
     last = a.shape[1] if last is None else last
     factor = a, a.shape[1], first, last
@@ -36,12 +36,10 @@ def sum_outer(form, a, seconds, n_rows, outs, *, first=0, last=None):
         for second, out in zip(seconds, outs, strict=True)
         for piece in pieces(form, second[-1])
     ]
-    for width in outer_widths(form.target):
-        own = [moved(*found) for found in cut if found[0].width == width]
-        table = np.array(own, dtype=np.int64)
-        call(form, f"sum_wide_{width}", *factor, table, len(own), n_rows, scratch[1:])
+    packed = np.array([moved(*found) for found in cut if found[0].packed], dtype=np.int64)
+    call(form, "sum_wide", *factor, packed, len(packed), n_rows, scratch[1:])
     for piece, second, out in cut:
-        if piece.width == 0:
+        if not piece.packed:
             *rest, n_b, place, stride = moved(piece, second, out)
             call(form, "sum_narrow", *factor, *rest, n_rows, n_b, place, stride, scratch[1:])
     assert scratch[0] == GUARD and scratch[-1] == GUARD
@@ -96,7 +94,7 @@ def test_a_range_of_columns_has_the_bits_of_the_whole(form):
 
 @pytest.mark.parametrize("form", FORMS, ids=name_of)
 def test_rounding_errors_do_not_grow_with_the_number_of_rows(form):
-    block = Blocking(form, 2).n_rows
+    block = Blocking(form).n_rows
     n_rows, n_a, n_b = 40 * block, 3, 5
     a, b = (np.abs(any_numbers(form, s, n_rows, n)) for s, n in enumerate((n_a, n_b)))
     out = guarded(form, n_a, n_b)
@@ -122,13 +120,10 @@ def test_sums_with_the_same_first_factor_are_made_together(form, n_rows, n_a, co
 
 @given(forms, st.integers(1, 2000))
 def test_pieces_are_all_columns_once_and_fill_their_panels(form, n_b):
-    at = 0
+    at, width = 0, Blocking(form).width
     for piece in pieces(form, n_b):
-        columns = piece.width * form.lanes or 1
-        rest = piece.n_columns % columns
         assert piece.start == at and piece.n_columns > 0
-        assert rest == 0 or 2 * rest > columns
+        assert piece.n_columns < width or piece.packed
+        assert not piece.packed or -piece.n_columns % width < width / 4
         at += piece.n_columns
     assert at == n_b
-    narrowest = min(outer_widths(form.target)) * form.lanes
-    assert all(piece.n_columns <= narrowest for piece in pieces(form, n_b) if piece.width == 0)

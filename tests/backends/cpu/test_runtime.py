@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cellwise.backends.cpu.blocking import outer_widths
 from cellwise.backends.cpu.machine import assemble
-from cellwise.backends.cpu.registers import N_VECTORS, Form
+from cellwise.backends.cpu.registers import N_VECTORS, Form, most_vectors
 from cellwise.backends.cpu.runtime import Runtime, runtime
 from cellwise.backends.cpu.runtime_code import emit_part
 from cellwise.backends.cpu.target import target
@@ -13,8 +12,7 @@ from tests.backends.cpu.forms import FORMS, PRECISIONS, code, name_of
 
 @pytest.mark.parametrize("form", FORMS, ids=name_of)
 def test_every_function_has_an_address(form):
-    names = ["pack", "sum_rows", "sum_rows_product", "sum_narrow"]
-    names += [f"sum_wide_{width}" for width in outer_widths(form.target)]
+    names = ["pack", "sum_rows", "sum_rows_product", "sum_wide", "sum_narrow"]
     for n_vectors in N_VECTORS:
         sizes = code(form).block_sizes(n_vectors)
         names += [f"{kind}_{n_vectors}_{m}" for kind in ("product", "ahead") for m in sizes]
@@ -32,7 +30,7 @@ def test_what_nothing_calls_is_not_compiled(tmp_path, monkeypatch):
     monkeypatch.setenv("CELLWISE_CACHE", str(tmp_path))
     form = FORMS[0]
     fresh = Runtime(form)
-    width = outer_widths(form.target)[0]
+    width = most_vectors(form.target)
     assert fresh.address("pack") and fresh.address(f"product_{width}_1")
     assert len(list(tmp_path.glob("*.compiled"))) == 1
     assert fresh.address("product_1_1")

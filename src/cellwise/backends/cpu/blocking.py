@@ -7,44 +7,28 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cellwise.backends.cpu.registers import Form, block_sizes, most_vectors
-from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Target
-
-
-def outer_widths(target: Target) -> tuple[int, ...]:
-    """The widths of the panels that sums are cut into, in vectors, the widest first."""
-    return tuple(range(most_vectors(target), 1, -2))
+from cellwise.backends.cpu.target import BYTES, LINE_BYTES
 
 
 class Piece(NamedTuple):
-    """Columns of a second factor that one function sums.
+    """Columns of a second factor that one function sums: in panels, or without packing."""
 
-    Attributes:
-        width: of its panels, in vectors; 0: nothing is packed.
-        start, n_columns: the columns.
-    """
-
-    width: int
+    packed: bool
     start: int
     n_columns: int
 
 
 @lru_cache(maxsize=1024)
 def pieces(form: Form, n_b: int) -> tuple[Piece, ...]:
-    """How the columns of a second factor are cut.
+    """How the columns of a second factor are cut: whole panels, and what is left.
 
-    Whole panels of the widest kind first. What is left goes into one more if it fills most of it,
-    else into narrower ones. What would leave half of the narrowest empty is not packed at all.
+    That goes into one more panel if it fills three quarters of it. Else it is not packed at all.
     """
-    found, start = [], 0
-    for width in outer_widths(form.target):
-        columns = width * form.lanes
-        left = (n_b - start) % columns
-        most = 3 * columns // 4 if width > 2 else columns // 2 if n_b > columns else columns
-        count = n_b - start if left > most else n_b - start - left
-        if count:
-            found.append(Piece(width, start, count))
-        start += count
-    return (*found, Piece(0, start, n_b - start)) if start < n_b else tuple(found)
+    width = Blocking(form).width
+    left = n_b % width
+    packed = n_b if 4 * left > 3 * width else n_b - left
+    found = Piece(True, 0, packed), Piece(False, packed, n_b - packed)
+    return tuple(piece for piece in found if piece.n_columns)
 
 
 class Blocking(NamedTuple):
@@ -55,13 +39,16 @@ class Blocking(NamedTuple):
     places in the caches.
 
     Attributes:
-        n_vectors: the width of a panel.
         n_rows: rows that are packed at a time.
     """
 
     form: Form
-    n_vectors: int
     n_rows: int = 256
+
+    @property
+    def n_vectors(self) -> int:
+        """The width of a panel, in vectors."""
+        return most_vectors(self.form.target)
 
     @property
     def line(self) -> int:
@@ -69,14 +56,14 @@ class Blocking(NamedTuple):
         return LINE_BYTES // BYTES[self.form.precision]
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Rows of the microkernels, the largest first."""
-        return block_sizes(self.form.target, self.n_vectors)
+    def most_rows(self) -> int:
+        """Rows of the largest microkernel."""
+        return max(block_sizes(self.form.target, self.n_vectors))
 
     @property
     def columns(self) -> int:
         """Columns of the first factor that are turned at a time: near 128, whole blocks."""
-        step = math.lcm(self.sizes[0], self.form.lanes)
+        step = math.lcm(self.most_rows, self.form.lanes)
         return max(1, 128 // step) * step
 
     @property
@@ -102,7 +89,7 @@ class Blocking(NamedTuple):
     @property
     def turned_start(self) -> int:
         """Behind the tile."""
-        return self.tile_start + self._lines(self.sizes[0] * self.width)
+        return self.tile_start + self._lines(self.most_rows * self.width)
 
     @property
     def panels_start(self) -> int:
@@ -116,8 +103,3 @@ class Blocking(NamedTuple):
 
     def _lines(self, items: int) -> int:
         return -(-items // self.line) * self.line
-
-
-def scratch_items(form: Form, *counts: int) -> int:
-    """Numbers of scratch that sums with second factors of so many columns need, cut as they are."""
-    return max(Blocking(form, width).scratch_items(*counts) for width in outer_widths(form.target))

@@ -8,12 +8,12 @@ that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.blocking import Blocking, outer_widths
+from cellwise.backends.cpu.blocking import Blocking
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
 from cellwise.backends.cpu.narrow import emit_sum_narrow
 from cellwise.backends.cpu.packing import emit_transpose
@@ -76,20 +76,19 @@ class _Seconds:
 
 
 def emit_sums_outer(module: ir.Module, form: Form) -> None:
-    """Adds `sum_wide_4` and `sum_wide_2`, or the latter alone, and `sum_narrow` to a module.
+    """Adds `sum_wide` and `sum_narrow` to a module that has the products of their panels.
 
-    `sum_wide_{n}(a, lda, i0, i1, seconds, n_seconds, n_rows, scratch)`, with for every second
-    factor SECOND_ITEMS numbers in a table:
+    `sum_wide(a, lda, i0, i1, seconds, n_seconds, n_rows, scratch)`, with for every second factor
+    SECOND_ITEMS numbers in a table:
     out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the factor,
-    for i0 <= i < i1 and j < n_b. The module has the products of panels of n vectors.
+    for i0 <= i < i1 and j < n_b.
     """
-    for width in outer_widths(form.target):
-        _emit_wide(module, Blocking(form, width))
-    emit_sum_narrow(module, Blocking(form, min(outer_widths(form.target))))
+    _emit_wide(module, Blocking(form))
+    emit_sum_narrow(module, Blocking(form))
 
 
 def _emit_wide(module: ir.Module, cut: Blocking) -> None:
-    e = cut.form.emitter(module, f"sum_wide_{cut.n_vectors}", _SUM_WIDE)
+    e = cut.form.emitter(module, "sum_wide", _SUM_WIDE)
     a, a_stride, i0, i1, table, n_seconds, n_rows, scratch = e.function.args
     b, seconds, places = e.builder, _Seconds(table, n_seconds), _places(e, cut, scratch)
 
@@ -241,23 +240,19 @@ def _emit_products(
     """All panels of a factor times all turned rows, panel by panel; where the panels end."""
     n, n_b, count, accumulate = sizes
     out, out_stride = sink
-    b = e.builder
+    b, most = e.builder, cut.most_rows
 
     def panel(j: Value, carried: list[Value]) -> list[Value]:
         left = b.sub(n_b, j)
-        done = integer(0)
-        for m in cut.sizes:
-            end = b.add(done, b.mul(b.sdiv(b.sub(n, done), integer(m)), integer(m)))
 
-            def block(i: Value, _: list[Value], m: int = m) -> list[Value]:
-                place = e.at(out, b.add(b.mul(i, out_stride), j)), out_stride
-                rows = b.gep(places.table, [i], source_etype=POINTER)
-                factors = rows, count, carried[0]
-                _emit_tile(e, cut, m, factors, (place, left, accumulate, places.tile))
-                return []
+        def block(i: Value, _: list[Value]) -> list[Value]:
+            place = e.at(out, b.add(b.mul(i, out_stride), j)), out_stride
+            rows = b.gep(places.table, [i], source_etype=POINTER)
+            m = minimum(e, b.sub(n, i), integer(most))
+            _emit_tile(e, cut, m, (rows, count, carried[0]), (place, left, accumulate, places.tile))
+            return []
 
-            e.loop(done, end, m, block)
-            done = end
+        e.loop(integer(0), n, most, block)
         return [e.at(carried[0], cut.panel_stride)]
 
     (end,) = e.loop(integer(0), n_b, cut.width, panel, [panels])
@@ -268,32 +263,37 @@ _Sink = tuple[tuple[Value, Value], Value, Value, Value]
 
 
 def _emit_tile(
-    e: Emitter, cut: Blocking, m: int, factors: tuple[Value, Value, Value], sink: _Sink
+    e: Emitter, cut: Blocking, m: Value, factors: tuple[Value, Value, Value], sink: _Sink
 ) -> None:
-    """One microkernel; where its columns hang over the last one, by way of the tile."""
+    """One microkernel of m rows; where its columns hang over the last one, by way of the tile."""
     (out, out_stride), left, accumulate, tile = sink
-    b, vector = e.builder, integer(cut.form.lanes)
-    product = e.module.globals[f"product_{cut.n_vectors}_{m}"]
+    b = e.builder
     fits = b.icmp_signed(">=", left, integer(cut.width))
     place, stride = b.select(fits, out, tile), b.select(fits, out_stride, integer(cut.width))
     adds = b.select(fits, accumulate, ir.Constant(I32, 0))
-    for line in _lines(e, cut, m, (place, stride)):
-        e.fetch(line, 2)
-    b.call(product, [*factors, place, stride, vector, adds])
+    _fetch(e, cut, m, (place, stride))
+    arguments = [*factors, place, stride, integer(cut.form.lanes), adds]
+    for size in range(1, cut.most_rows + 1):
+        with b.if_then(b.icmp_signed("==", m, integer(size))):
+            b.call(e.module.globals[f"product_{cut.n_vectors}_{size}"], arguments)
     with b.if_then(b.not_(fits)):
         _add_tile(e, cut, m, sink)
 
 
-def _lines(e: Emitter, cut: Blocking, m: int, place: tuple[Value, Value]) -> Iterator[Value]:
-    """The lines that a microkernel adds to when it is through."""
+def _fetch(e: Emitter, cut: Blocking, m: Value, place: tuple[Value, Value]) -> None:
+    """Asks for the lines that a microkernel adds to when it is through."""
     start, stride = place
-    for i in range(m):
-        row = e.at(start, e.builder.mul(stride, integer(i)))
+
+    def row(i: Value, _: list[Value]) -> list[Value]:
+        first = e.at(start, e.builder.mul(stride, i))
         for item in range(0, cut.width, cut.line):
-            yield e.at(row, item)
+            e.fetch(e.at(first, item), 2)
+        return []
+
+    e.loop(integer(0), m, 1, row)
 
 
-def _add_tile(e: Emitter, cut: Blocking, m: int, sink: _Sink) -> None:
+def _add_tile(e: Emitter, cut: Blocking, m: Value, sink: _Sink) -> None:
     (out, out_stride), left, accumulate, tile = sink
     b = e.builder
     adds = b.icmp_signed("!=", accumulate, ir.Constant(I32, 0))
@@ -304,4 +304,4 @@ def _add_tile(e: Emitter, cut: Blocking, m: int, sink: _Sink) -> None:
         sum_ = b.fadd(e.load(place, 1), value)
         e.store(b.select(adds, sum_, value), place)
 
-    _grid(e, (integer(0), integer(m), 1), (integer(0), left, 1), item)
+    _grid(e, (integer(0), m, 1), (integer(0), left, 1), item)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from cellwise.backends.cpu.blocking import outer_widths
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
-from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
+from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, most_vectors, streams
 from cellwise.backends.cpu.target import Precision, Target
 
 Part = tuple[str, int]
@@ -24,7 +23,7 @@ def _part(name: str, target: Target) -> Part:
     """What a function is compiled with."""
     kind, number, *_ = [*name.split("_"), ""]
     if kind not in ("product", "stream", "ahead"):
-        return "near", outer_widths(target)[0]
+        return "near", most_vectors(target)
     if int(number) not in N_VECTORS:
         raise KeyError(name)
     return "ahead" if kind == "ahead" else "near", int(number)

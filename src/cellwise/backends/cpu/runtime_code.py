@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.blocking import outer_widths
 from cellwise.backends.cpu.outer import emit_sums_outer
 from cellwise.backends.cpu.packing import emit_pack
 from cellwise.backends.cpu.products import emit_products, emit_products_ahead
-from cellwise.backends.cpu.registers import Form
+from cellwise.backends.cpu.registers import Form, most_vectors
 from cellwise.backends.cpu.sums import emit_sums
 
 
@@ -22,9 +21,8 @@ def emit_part(form: Form, kind: str, width: int) -> str:
     if kind == "ahead":
         emit_products_ahead(module, form, width)
         return str(module)
-    widths = outer_widths(form.target)
-    emit_products(module, form, widths if width == widths[0] else [width])
-    if width == widths[0]:
+    emit_products(module, form, [width])
+    if width == most_vectors(form.target):
         emit_pack(module, form)
         emit_sums(module, form)
         emit_sums_outer(module, form)

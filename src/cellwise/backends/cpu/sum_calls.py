@@ -10,7 +10,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from cellwise.backends.cpu.blocking import pieces, scratch_items
+from cellwise.backends.cpu.blocking import Blocking, pieces
 from cellwise.backends.cpu.calls import ENTRY, call, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.drafts import At, Draft
@@ -107,9 +107,9 @@ class SumCalls:
             compiled.target, compiled.precision, compiled.target.lanes(compiled.precision)
         )
         self._code = runtime(*self._form)
-        groups = list(_groups(self.plans))
+        groups, cut = list(_groups(self.plans)), Blocking(self._form)
         self._step = compiled.item_bytes * max(
-            [scratch_items(self._form, *[p.others[0].width for p in group]) for group in groups],
+            [cut.scratch_items(*[p.others[0].width for p in group]) for group in groups],
             default=0,
         )
         self.scratch_bytes = self._step * n_threads
@@ -179,28 +179,24 @@ class SumCalls:
         return found if self._n_cut % 2 else found[::-1]
 
     def _outer(self, group: list[Plan]) -> None:
-        """The sums of a group: in panels of each width together, and what is left singly."""
+        """The sums of a group: in panels together, and what is left singly."""
         first, width = self._first(group[0]), group[0].first.width
-        cut = {plan: pieces(self._form, plan.others[0].width) for plan in group}
-        for n_vectors in sorted({p.width for found in cut.values() for p in found}, reverse=True):
-            seconds = [
-                [*self._second(plan.others[0], p.start), p.n_columns, *self._result(plan, p.start)]
-                for plan, found in cut.items()
-                for p in found
-                if p.width == n_vectors
-            ]
-            if n_vectors:
-                table = At("table", len(self.tables) * 8)
-                for second in seconds:
-                    self.tables.add(second)
-                for i0, i1 in self._cuts(width):
-                    numbers = (first, width, i0, i1, table, len(seconds), At("count"))
-                    self._call(f"sum_wide_{n_vectors}", *numbers, scratch=True)
-                continue
-            for *second, n_b, out, stride in seconds:
-                for i0, i1 in self._cuts(width):
-                    sizes = (At("count"), n_b, out, stride)
-                    self._call("sum_narrow", first, width, i0, i1, *second, *sizes, scratch=True)
+        table, count, rest = At("table", len(self.tables) * 8), 0, []
+        for plan in group:
+            for piece in pieces(self._form, plan.others[0].width):
+                second = self._second(plan.others[0], piece.start)
+                result = self._result(plan, piece.start)
+                if piece.packed:
+                    self.tables.add([*second, piece.n_columns, *result])
+                    count += 1
+                else:
+                    rest.append((*second, At("count"), piece.n_columns, *result))
+        for i0, i1 in self._cuts(width) if count else ():
+            numbers = (first, width, i0, i1, table, count, At("count"))
+            self._call("sum_wide", *numbers, scratch=True)
+        for numbers_of_one in rest:
+            for i0, i1 in self._cuts(width):
+                self._call("sum_narrow", first, width, i0, i1, *numbers_of_one, scratch=True)
 
     def _result(self, plan: Plan, column: int) -> tuple[At, int]:
         """Where the sums of columns of the second factor go, and from one row to the next."""

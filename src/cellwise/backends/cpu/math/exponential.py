@@ -177,10 +177,17 @@ def exp(x: Lanes) -> Lanes:
 
 
 def sigmoid(x: Lanes) -> Lanes:
-    """1 / (1 + e^-x)."""
-    least, most = factors_range(x)
-    twice, factor = factors(x.at_least(-most).at_most(-least), negated=True, coarse=True)
-    return 1.0 / twice.fma(factor, 1.0)
+    """1 / (1 + e^-x).
+
+    Both sides of the fraction are made so much smaller that the lower one is far below inf where
+    the result vanishes.
+    """
+    form = x.format
+    lift = -form.fraction - 5
+    vanishes = (form.bias + form.fraction + 2) * LN2
+    held = x.at_least(-vanishes).at_most(-factors_range(x, lift)[0])
+    twice, factor = factors(held, negated=True, lift=lift, coarse=True)
+    return x.constant(2.0**lift).over(twice.fma(factor, 2.0**lift))
 
 
 def silu(x: Lanes) -> Lanes:

@@ -41,4 +41,5 @@ def tanh(x: Lanes) -> Lanes:
     s = x.with_bits(builder.shl(bits, integers(bits, form.fraction)))
     more, less = s + 1.0, 1.0 - s
     # minus `less`, not plus (s - 1): at x = -0 the sum of -0 and -0 is -0
-    return more.fma(y, -less) / (-less).fma(y, more)
+    quotient = more.fma(y, -less).over((-less).fma(y, more))
+    return quotient.signed_as(x)

@@ -114,6 +114,30 @@ class Lanes:
             return self * factor + term
         return self._call("fma", self.value, self._of(factor), self._of(term))
 
+    @property
+    def _reciprocal(self) -> str:
+        """The instruction that approximates reciprocals to 14 bits, or an empty text."""
+        bits = self.size * int(self.value.type.count)
+        has = self.emitter.target.name == "avx512" and self.size == 32 and bits >= 128
+        return f"llvm.x86.avx512.rcp14.ps.{bits}" if has else ""
+
+    def over(self, other: Lanes) -> Lanes:
+        """self / other where `other` is between 2^-120 and 2^125, or NaN; a zero may lose its sign.
+
+        Division is the slowest instruction of a cell: 16 cycles for 16 numbers on Ice Lake, where
+        these four take 4. With a reciprocal r that is right to 14 bits, and q = n r, the rest
+        n - d q is exact, and q + r (n - d q) right to 28 bits before it is rounded.
+        """
+        if not self._reciprocal:
+            return self / other
+        builder, kind = self.emitter.builder, self.value.type
+        mask = ir.IntType(max(int(kind.count), 8))
+        function = intrinsic(self.emitter.module, self._reciprocal, [kind, kind, mask], kind)
+        all_lanes = ir.Constant(mask, -1)
+        r = self._new(builder.call(function, [other.value, self._of(0.0), all_lanes]))
+        q = self * r
+        return (-other).fma(q, self).fma(r, q)
+
     def root(self) -> Lanes:
         """The square root."""
         return self._call("sqrt", self.value)
