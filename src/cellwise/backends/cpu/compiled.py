@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -28,7 +28,7 @@ from cellwise.backends.cpu.stage_kernel import (
 from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
 from cellwise.backends.cpu.work import Integers, address_of
 from cellwise.graph.node import Node
-from cellwise.graph.system import Equation
+from cellwise.graph.system import Equation, System
 from cellwise.passes.content import content
 from cellwise.passes.normal import Normal
 from cellwise.passes.stages import Elements, stages
@@ -138,11 +138,7 @@ class Compiled:
     @cached_property
     def outside(self) -> dict[str, tuple[int, ...]]:
         """The shapes of what comes from outside: parameters, and rows of signals."""
-        system = self.program.system
-        shapes = dict(system.parameters)
-        for name in (*system.inputs, *system.given, *system.states):
-            shapes[name] = system.shape_of(name)
-        return {n: tuple(d.evaluate(self.sizes) for d in shape) for n, shape in shapes.items()}
+        return shapes_outside(self.program.system, self.sizes)
 
     @cached_property
     def packs(self) -> tuple[Pack, ...]:
@@ -294,6 +290,14 @@ class Compiled:
     def n_operands(self) -> int:
         """The most operands that a stage has."""
         return max([len(k.operands) for k in self.kernels] + [1])
+
+
+def shapes_outside(system: System, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The shapes of a system's parameters, and of a row of each signal that it reads or passes on."""
+    shapes = dict(system.parameters)
+    for name in (*system.inputs, *system.given, *system.states):
+        shapes[name] = system.shape_of(name)
+    return {n: tuple(d.evaluate(sizes) for d in shape) for n, shape in shapes.items()}
 
 
 def _is_parameter(node: Node) -> bool:

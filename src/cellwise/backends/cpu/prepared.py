@@ -14,7 +14,7 @@ from math import prod
 from torch import Tensor
 
 from cellwise.backends.base import Bound, Direction
-from cellwise.backends.cpu.compiled import Compiled, compiled
+from cellwise.backends.cpu.compiled import Compiled, compiled, shapes_outside
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
@@ -111,7 +111,7 @@ class Prepared:
         self._dtype, whole = DTYPES[precision], bound.compiled
         self._system = system = whole.forward.system
         self._kept = whole.kept[1:]
-        outside = self._compiled("forward", (system.output,)).outside
+        outside = shapes_outside(system, dict(bound.sizes))
         inputs = [(schedule.n_rows, *outside[name]) for name in system.inputs]
         edges = [(schedule.n_sequences, *outside[name]) for name in system.states]
         self._shapes = [*inputs, *edges, *(outside[name] for name in system.parameters)]
