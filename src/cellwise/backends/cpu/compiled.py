@@ -293,7 +293,7 @@ class Compiled:
 
 
 def shapes_outside(system: System, sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """The shapes of a system's parameters, and of a row of each signal that it reads or passes on."""
+    """The shapes of parameters, and of a row of each signal that is read or passed on."""
     shapes = dict(system.parameters)
     for name in (*system.inputs, *system.given, *system.states):
         shapes[name] = system.shape_of(name)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
-from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, streams
+from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, steps_at_once, streams
 from cellwise.backends.cpu.target import BYTES, LINE_BYTES
 
 
@@ -112,7 +112,15 @@ def _sums(
         multiply(e, block, (form.lanes, k, rows, places), renewed)
         return renewed
 
-    return e.loop(integer(0), count, 1, step, zeros, tight=True)
+    def steps(k: Value, sums: list[Value]) -> list[Value]:
+        for more in range(unrolled):
+            sums = step(e.builder.add(k, integer(more)), sums)
+        return sums
+
+    unrolled = steps_at_once(form.target)
+    whole = e.builder.and_(count, integer(-unrolled))
+    sums = e.loop(integer(0), whole, unrolled, steps, zeros, tight=True)
+    return e.loop(whole, count, 1, step, sums) if unrolled > 1 else sums
 
 
 _Operands = tuple[int, Value, Sequence[Value], Sequence[Value]]

@@ -62,6 +62,15 @@ def most_vectors(target: Target) -> int:
     return 4 if _class(target) == "wide" else 2
 
 
+def steps_at_once(target: Target) -> int:
+    """How many steps of a sum one turn of a product's loop takes.
+
+    Where another thread shares the core, instructions are what there are too few of: two steps at
+    a time have three of 74 less. Addresses take more registers then, which narrow targets lack.
+    """
+    return 2 if target.vector_bytes >= 32 else 1
+
+
 def streams(target: Target, n_vectors: int, n_rows: int) -> int:
     """How many panels `stream_{n_vectors}_{n_rows}` takes at once; 1: there is no such function.
 

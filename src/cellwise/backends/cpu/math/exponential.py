@@ -177,10 +177,18 @@ def exp(x: Lanes) -> Lanes:
 
 
 def sigmoid(x: Lanes) -> Lanes:
-    """1 / (1 + e^-x).
+    """1 / (1 + e^-x)."""
+    if x.reciprocal:
+        return _small_sigmoid(x)
+    least, most = factors_range(x)
+    twice, factor = factors(x.at_least(-most).at_most(-least), negated=True, coarse=True)
+    return 1.0 / twice.fma(factor, 1.0)
 
-    Both sides of the fraction are made so much smaller that the lower one is far below inf where
-    the result vanishes.
+
+def _small_sigmoid(x: Lanes) -> Lanes:
+    """The same, both sides of the fraction so much smaller that the lower one stays below inf.
+
+    What it is where the result vanishes can then be divided by in the way of `Lanes.over`.
     """
     form = x.format
     lift = -form.fraction - 5

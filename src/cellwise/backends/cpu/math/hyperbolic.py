@@ -42,4 +42,4 @@ def tanh(x: Lanes) -> Lanes:
     more, less = s + 1.0, 1.0 - s
     # minus `less`, not plus (s - 1): at x = -0 the sum of -0 and -0 is -0
     quotient = more.fma(y, -less).over((-less).fma(y, more))
-    return quotient.signed_as(x)
+    return quotient.signed_as(x) if x.reciprocal else quotient

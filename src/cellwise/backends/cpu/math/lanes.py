@@ -115,7 +115,7 @@ class Lanes:
         return self._call("fma", self.value, self._of(factor), self._of(term))
 
     @property
-    def _reciprocal(self) -> str:
+    def reciprocal(self) -> str:
         """The instruction that approximates reciprocals to 14 bits, or an empty text."""
         bits = self.size * int(self.value.type.count)
         has = self.emitter.target.name == "avx512" and self.size == 32 and bits >= 128
@@ -128,11 +128,11 @@ class Lanes:
         these four take 4. With a reciprocal r that is right to 14 bits, and q = n r, the rest
         n - d q is exact, and q + r (n - d q) right to 28 bits before it is rounded.
         """
-        if not self._reciprocal:
+        if not self.reciprocal:
             return self / other
         builder, kind = self.emitter.builder, self.value.type
         mask = ir.IntType(max(int(kind.count), 8))
-        function = intrinsic(self.emitter.module, self._reciprocal, [kind, kind, mask], kind)
+        function = intrinsic(self.emitter.module, self.reciprocal, [kind, kind, mask], kind)
         all_lanes = ir.Constant(mask, -1)
         r = self._new(builder.call(function, [other.value, self._of(0.0), all_lanes]))
         q = self * r
