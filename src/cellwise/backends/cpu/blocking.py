@@ -20,13 +20,14 @@ class Piece(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def pieces(form: Form, n_b: int) -> tuple[Piece, ...]:
-    """How the columns of a second factor are cut: whole panels, and what is left.
+    """How the columns of a second factor are cut: what fills panels, and what is left.
 
-    That goes into one more panel if it fills three quarters of it. Else it is not packed at all.
+    The last vector of a panel is filled up. One or two columns more are not worth that, nor is less
+    than half a vector alone worth packing.
     """
-    width = Blocking(form).width
-    left = n_b % width
-    packed = n_b if 4 * left > 3 * width else n_b - left
+    left = n_b % form.lanes
+    few = 2 if n_b > form.lanes else form.lanes // 2
+    packed = n_b if left > few else n_b - left
     found = Piece(True, 0, packed), Piece(False, packed, n_b - packed)
     return tuple(piece for piece in found if piece.n_columns)
 

@@ -17,6 +17,7 @@ from cellwise.backends.cpu.blocking import Blocking
 from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
 from cellwise.backends.cpu.narrow import emit_sum_narrow
 from cellwise.backends.cpu.packing import emit_transpose
+from cellwise.backends.cpu.products import PRODUCT
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.sums import Gathered, minimum
 from cellwise.backends.cpu.target import LINE_BYTES
@@ -24,7 +25,8 @@ from cellwise.backends.cpu.target import LINE_BYTES
 SECOND_ITEMS = 8
 """Numbers that describe a second factor: b, ldb, edge, ld_edge, index, n_b, out, ldo."""
 
-_SUM_WIDE = (POINTER, I64, I64, I64, POINTER, I64, I64, POINTER)
+_SUM_WIDE = (POINTER, I64, I64, I64, POINTER, I64, I64, POINTER, POINTER)
+_PRODUCT = ir.FunctionType(ir.VoidType(), PRODUCT)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class _Places:
     tile: Value
     turned: Value
     panels: Value
+    products: Value
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,13 @@ class _Seconds:
 
 
 def emit_sums_outer(module: ir.Module, form: Form) -> None:
-    """Adds `sum_wide` and `sum_narrow` to a module that has the products of their panels.
+    """Adds `sum_wide` and `sum_narrow` to a module.
 
-    `sum_wide(a, lda, i0, i1, seconds, n_seconds, n_rows, scratch)`, with for every second factor
-    SECOND_ITEMS numbers in a table:
+    `sum_wide(a, lda, i0, i1, seconds, n_seconds, n_rows, scratch, products)`, with for every second
+    factor SECOND_ITEMS numbers in a table:
     out[i*ldo + j] = sum over r < n_rows of a[r*lda + i] times number j of row r of the factor,
-    for i0 <= i < i1 and j < n_b.
+    for i0 <= i < i1 and j < n_b. `products` are the addresses of the microkernels, for one to
+    `n_vectors` vectors those of one to `most_rows` rows: the last panel is as wide as it must be.
     """
     _emit_wide(module, Blocking(form))
     emit_sum_narrow(module, Blocking(form))
@@ -89,8 +93,9 @@ def emit_sums_outer(module: ir.Module, form: Form) -> None:
 
 def _emit_wide(module: ir.Module, cut: Blocking) -> None:
     e = cut.form.emitter(module, "sum_wide", _SUM_WIDE)
-    a, a_stride, i0, i1, table, n_seconds, n_rows, scratch = e.function.args
-    b, seconds, places = e.builder, _Seconds(table, n_seconds), _places(e, cut, scratch)
+    a, a_stride, i0, i1, table, n_seconds, n_rows, scratch, products = e.function.args
+    b, seconds = e.builder, _Seconds(table, n_seconds)
+    places = _places(e, cut, scratch, products)
 
     def rows(first: Value, _: list[Value]) -> list[Value]:
         count = minimum(e, b.sub(n_rows, first), integer(cut.n_rows))
@@ -123,7 +128,7 @@ def _emit_wide(module: ir.Module, cut: Blocking) -> None:
     b.ret_void()
 
 
-def _places(e: Emitter, cut: Blocking, scratch: Value) -> _Places:
+def _places(e: Emitter, cut: Blocking, scratch: Value, products: Value) -> _Places:
     """Aligns the scratch to a line, and fills the table of turned rows."""
     b = e.builder
     aligned = b.and_(b.add(b.ptrtoint(scratch, I64), integer(LINE_BYTES - 1)), integer(-LINE_BYTES))
@@ -136,7 +141,8 @@ def _places(e: Emitter, cut: Blocking, scratch: Value) -> _Places:
         return []
 
     e.loop(integer(0), integer(cut.columns), 1, fill)
-    return _Places(start, e.at(start, cut.tile_start), turned, e.at(start, cut.panels_start))
+    tile, panels = e.at(start, cut.tile_start), e.at(start, cut.panels_start)
+    return _Places(start, tile, turned, panels, products)
 
 
 def _emit_panels(
@@ -146,11 +152,13 @@ def _emit_panels(
     rows: tuple[Value, Value],
     panels: Value,
 ) -> Value:
-    """Copies a block of rows into panels, the last one filled with zeros; where they end."""
+    """Copies a block of rows into panels, the last vector filled with zeros; where they end."""
     (first, count), n_b = rows, second.n_b
     b, lanes = e.builder, cut.form.lanes
     whole = b.and_(n_b, integer(-cut.width))
-    rest = b.sub(n_b, whole)
+    rest, vectors = b.sub(n_b, whole), b.and_(n_b, integer(-lanes))
+    last_width = b.and_(b.add(rest, integer(lanes - 1)), integer(-lanes))
+    last_panel = e.at(panels, b.mul(b.sdiv(whole, integer(cut.width)), integer(cut.panel_stride)))
 
     def row(r: Value, _: list[Value]) -> list[Value]:
         source = second.factor.row(e, b.add(first, r))
@@ -162,11 +170,18 @@ def _emit_panels(
                 e.store(vector, e.at(carried[0], v * lanes))
             return [e.at(carried[0], cut.panel_stride)]
 
-        (last,) = e.loop(integer(0), whole, cut.width, panel, [sink])
-        with b.if_then(b.icmp_signed(">", rest, integer(0))):
-            for v in range(cut.n_vectors):
-                e.store(e.splat(0.0, lanes), e.at(last, v * lanes))
-            _copy(e, e.at(source, whole), last, rest)
+        e.loop(integer(0), whole, cut.width, panel, [sink])
+        last = e.at(last_panel, b.mul(r, last_width))
+
+        def vector(j: Value, carried: list[Value]) -> list[Value]:
+            e.store(e.load(e.at(source, j), lanes), carried[0])
+            return [e.at(carried[0], lanes)]
+
+        (end,) = e.loop(whole, vectors, lanes, vector, [last])
+        left = b.sub(n_b, vectors)
+        with b.if_then(b.icmp_signed(">", left, integer(0))):
+            e.store(e.splat(0.0, lanes), end)
+            _copy(e, e.at(source, vectors), end, left)
         return []
 
     e.loop(integer(0), count, 1, row)
@@ -249,7 +264,7 @@ def _emit_products(
             place = e.at(out, b.add(b.mul(i, out_stride), j)), out_stride
             rows = b.gep(places.table, [i], source_etype=POINTER)
             m = minimum(e, b.sub(n, i), integer(most))
-            _emit_tile(e, cut, m, (rows, count, carried[0]), (place, left, accumulate, places.tile))
+            _emit_tile(e, cut, m, (rows, count, carried[0]), (place, left, accumulate, places))
             return []
 
         e.loop(integer(0), n, most, block)
@@ -259,23 +274,26 @@ def _emit_products(
     return end
 
 
-_Sink = tuple[tuple[Value, Value], Value, Value, Value]
+_Sink = tuple[tuple[Value, Value], Value, Value, _Places]
 
 
 def _emit_tile(
     e: Emitter, cut: Blocking, m: Value, factors: tuple[Value, Value, Value], sink: _Sink
 ) -> None:
     """One microkernel of m rows; where its columns hang over the last one, by way of the tile."""
-    (out, out_stride), left, accumulate, tile = sink
-    b = e.builder
-    fits = b.icmp_signed(">=", left, integer(cut.width))
-    place, stride = b.select(fits, out, tile), b.select(fits, out_stride, integer(cut.width))
+    (out, out_stride), left, accumulate, places = sink
+    b, lanes = e.builder, cut.form.lanes
+    needed = b.udiv(b.add(left, integer(lanes - 1)), integer(lanes))
+    n_vectors = minimum(e, needed, integer(cut.n_vectors))
+    fits = b.icmp_signed(">=", left, b.mul(n_vectors, integer(lanes)))
+    tile_stride = integer(cut.width)
+    place, stride = b.select(fits, out, places.tile), b.select(fits, out_stride, tile_stride)
     adds = b.select(fits, accumulate, ir.Constant(I32, 0))
     _fetch(e, cut, m, (place, stride))
-    arguments = [*factors, place, stride, integer(cut.form.lanes), adds]
-    for size in range(1, cut.most_rows + 1):
-        with b.if_then(b.icmp_signed("==", m, integer(size))):
-            b.call(e.module.globals[f"product_{cut.n_vectors}_{size}"], arguments)
+    number = b.add(b.mul(n_vectors, integer(cut.most_rows)), b.sub(m, integer(cut.most_rows + 1)))
+    product = b.gep(places.products, [number], source_etype=I64)
+    function = b.load(product, align=8, typ=ir.PointerType(_PRODUCT))
+    b.call(function, [*factors, place, stride, integer(lanes), adds])
     with b.if_then(b.not_(fits)):
         _add_tile(e, cut, m, sink)
 
@@ -294,13 +312,13 @@ def _fetch(e: Emitter, cut: Blocking, m: Value, place: tuple[Value, Value]) -> N
 
 
 def _add_tile(e: Emitter, cut: Blocking, m: Value, sink: _Sink) -> None:
-    (out, out_stride), left, accumulate, tile = sink
+    (out, out_stride), left, accumulate, places = sink
     b = e.builder
     adds = b.icmp_signed("!=", accumulate, ir.Constant(I32, 0))
 
     def item(i: Value, j: Value) -> None:
         place = e.at(out, b.add(b.mul(i, out_stride), j))
-        value = e.load(e.at(tile, b.add(b.mul(i, integer(cut.width)), j)), 1)
+        value = e.load(e.at(places.tile, b.add(b.mul(i, integer(cut.width)), j)), 1)
         sum_ = b.fadd(e.load(place, 1), value)
         e.store(b.select(adds, sum_, value), place)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -100,6 +101,7 @@ class SumCalls:
 
     def __init__(self, compiled: Compiled, n_threads: int):
         self.plans = [plan for plan in plans(compiled) if plan.kind != "labelled"]
+        self._microkernels = array("q")
         self.calls, self.tables = Draft(), Draft()
         self._compiled, self._n_threads, self._n_cut = compiled, n_threads, 0
         self._dtype = DTYPES[compiled.precision]
@@ -166,11 +168,36 @@ class SumCalls:
         rows, edge = At(f"rows {name}", offset), At(f"edge {name}", offset)
         return [rows, factor.width, edge, factor.width, At(f"index {factor.index}")]
 
-    def _call(self, name: str, *arguments: int | At, scratch: bool = False) -> None:
-        """Another call; the threads take them in turns, and each has scratch of its own."""
+    def _call(self, name: str, *arguments: int | At) -> None:
+        """Another call; the threads take them in turns."""
+        self.calls.add(call(self._code.address(name), *arguments))
+
+    def _scratch(self) -> At:
+        """The scratch memory of the thread that takes the next call."""
         thread = len(self.calls) // ENTRY % self._n_threads
-        more = [At("scratch", thread * self._step)] if scratch else []
-        self.calls.add(call(self._code.address(name), *arguments, *more))
+        return At("scratch", thread * self._step)
+
+    def _products(self) -> int:
+        """Where the addresses of the microkernels for panels stand, by vectors and rows.
+
+        Narrow panels come last, if at all: their microkernels are compiled for those who need them.
+        """
+        if not self._microkernels:
+            cut, lanes = Blocking(self._form), self._form.lanes
+            packed = [
+                p.n_columns
+                for plan in self.plans
+                if plan.kind == "outer"
+                for p in pieces(self._form, plan.others[0].width)
+                if p.packed
+            ]
+            needed = {-(-(count % cut.width) // lanes) for count in packed} | {cut.n_vectors}
+            for n_vectors in range(1, cut.n_vectors + 1):
+                for n_rows in range(1, cut.most_rows + 1):
+                    known = n_vectors in needed
+                    name = f"product_{n_vectors}_{n_rows}"
+                    self._microkernels.append(self._code.address(name) if known else 0)
+        return self._microkernels.buffer_info()[0]
 
     def _cuts(self, width: int) -> Sequence[tuple[int, int]]:
         """A range of columns for each thread; the larger ones go to another one every time."""
@@ -192,11 +219,13 @@ class SumCalls:
                 else:
                     rest.append((*second, At("count"), piece.n_columns, *result))
         for i0, i1 in self._cuts(width) if count else ():
-            numbers = (first, width, i0, i1, table, count, At("count"))
-            self._call("sum_wide", *numbers, scratch=True)
+            scratch = self._scratch()
+            more = (table, count, At("count"), scratch, self._products())
+            self._call("sum_wide", first, width, i0, i1, *more)
         for numbers_of_one in rest:
             for i0, i1 in self._cuts(width):
-                self._call("sum_narrow", first, width, i0, i1, *numbers_of_one, scratch=True)
+                numbers = (first, width, i0, i1, *numbers_of_one, self._scratch())
+                self._call("sum_narrow", *numbers)
 
     def _result(self, plan: Plan, column: int) -> tuple[At, int]:
         """Where the sums of columns of the second factor go, and from one row to the next."""
