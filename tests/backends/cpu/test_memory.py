@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import platform
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 
@@ -140,3 +143,29 @@ def test_a_second_backward_reads_what_was_kept(store):
     layer(torch.randn(100, 32, 64, requires_grad=True))[0].sum().backward()
     (twice,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(once, twice, rtol=0, atol=0)
+
+
+FAULTS = """
+import resource, sys
+import torch
+from cellwise.backends.cpu.memory import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def step():
+    rows = [torch.empty(900_000, dtype=torch.uint8).fill_(1) for _ in range(2)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    first = step()
+for _ in range(10):
+    last = step()
+print(last - first)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep other sizes")
+def test_freed_memory_stays_for_the_next_array():
+    faults = {
+        what: int(subprocess.check_output([sys.executable, "-c", FAULTS, what], text=True))
+        for what in ("given back", "kept")
+    }
+    assert faults["kept"] < 100 < faults["given back"]

@@ -48,6 +48,20 @@ def test_a_product_is_exact_and_writes_nothing_else(data, form, n_vectors, seed)
     np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.parametrize("n_vectors", N_VECTORS)
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
+def test_a_product_that_fetches_ahead_is_the_same(form, n_vectors):
+    width, count = n_vectors * form.lanes, 37
+    rows, panel = any_numbers(form, 1, 12, count), any_numbers(form, 2, count, width)
+    for m in block_sizes(form.target, n_vectors):
+        near, ahead = guarded(form, m, width), guarded(form, m, width)
+        factors = addresses(rows[:m]), count, panel
+        call(form, f"product_{n_vectors}_{m}", *factors, near, width, form.lanes, 0)
+        # What it fetches need not be anybody's memory.
+        call(form, f"ahead_{n_vectors}_{m}", *factors, ahead, width, form.lanes, 0, None)
+        np.testing.assert_array_equal(ahead, near)
+
+
 STREAMS = [
     (form, n_vectors, m)
     for form in FORMS

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from cellwise.backends.cpu.drafts import At, Draft
+
+
+def test_holes_are_filled_with_what_was_found_and_their_offsets():
+    draft = Draft([1, At("a", 8), 2])
+    draft.add([At("b"), At("a")])
+    assert len(draft) == 5
+    assert draft.needs == ["a", "b"]
+    assert list(draft.filled({"a": 100, "b": 7, "c": 0})) == [1, 108, 2, 7, 100]
+
+
+def test_each_filling_is_an_array_of_its_own():
+    draft = Draft([At("a")])
+    first, second = draft.filled({"a": 1}), draft.filled({"a": 2})
+    assert (first[0], second[0]) == (1, 2)
+    assert first.buffer_info()[0] != second.buffer_info()[0]
