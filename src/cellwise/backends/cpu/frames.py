@@ -13,6 +13,82 @@ from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.work import Work
 
 
+class _Slots:
+    """What stands in the slots of a program's frames, whoever computes how many rows.
+
+    Attributes:
+        numbers: a frame; what depends on the share is 0.
+        of_share: slots, and what of the share.
+        states: slots, the array that a thread's states begin in, and how many bytes a place takes.
+        scratch: slots of the thread's own memory, and how many bytes it takes: for each of its
+            places, for each row of its capacity, and in all.
+    """
+
+    def __init__(self, compiled: Compiled):
+        self.compiled = compiled
+        self.of_share: list[tuple[int, str]] = []
+        self.states: list[tuple[int, str, int]] = []
+        self.scratch: list[tuple[int, tuple[int, int, int]]] = []
+        self.numbers = [self._number(slot, key) for slot, key in enumerate(compiled.keys)]
+
+    def _number(self, slot: int, key: Key) -> int | At:
+        """What always stands in a slot; else it is entered in a list of those that change."""
+        compiled, sizes = self.compiled, self.compiled.layout.sizes
+        found = self._array(key)
+        if found is not None:
+            return found
+        match key:
+            case ("chunk_rows",):
+                return compiled.chunk_rows
+            case (str(kind), int(lanes), int(n_vectors), int(n_rows)):
+                code = runtime(compiled.target, compiled.precision, lanes)
+                name = "product" if kind == "block" else kind
+                return code.address(f"{name}_{n_vectors}_{n_rows}")
+            case ("first" | "last" as kind, str(name)):
+                array = "edge" if kind == "first" else "last"
+                self.states.append((slot, f"{array} {name}", sizes[name] * compiled.item_bytes))
+                return 0
+        n_bytes = self._scratch(key)
+        if n_bytes is None:
+            self.of_share.append((slot, " ".join(map(str, key))))
+        else:
+            self.scratch.append((slot, n_bytes))
+        return 0
+
+    def _array(self, key: Key) -> At | None:
+        """The array of a call that a slot points at, if it does."""
+        compiled = self.compiled
+        match key:
+            case ("rows" | "edge" as kind, str(name)):
+                return At(f"{kind} {name}")
+            case ("fixed", int(number)):
+                return At(compiled.need_of(compiled.layout.fixed[number]))
+            case ("weights", int(stage), int(operand)):
+                return At("weights", compiled.weight_offsets[stage, operand])
+        return None
+
+    def _scratch(self, key: Key) -> tuple[int, int, int] | None:
+        """The bytes a place, a row and in all of a slot that points at the thread's memory."""
+        compiled, item, sizes = self.compiled, self.compiled.item_bytes, self.compiled.layout.sizes
+        match key:
+            case ("state", str(name)):
+                return 2 * sizes[name] * item, 0, 0
+            case ("chunk" | "level", str(name)):
+                return 0, sizes[name] * item, 0
+            case ("tile",):
+                return 0, 0, compiled.tile_items * item
+            case ("addresses",):
+                return 0, compiled.n_columns * 8, 0
+            case ("operand_rows",):
+                return 0, compiled.n_operands * 8, 0
+        return None
+
+
+@lru_cache(maxsize=512)
+def _slots(compiled: Compiled) -> _Slots:
+    return _Slots(compiled)
+
+
 class Template:
     """The frame of one thread's share, but for what changes from call to call.
 
@@ -22,70 +98,18 @@ class Template:
     """
 
     def __init__(self, compiled: Compiled, share: Work):
-        self.compiled, self.share = compiled, share
+        self.share, slots = share, _slots(compiled)
+        capacity, numbers = max(compiled.chunk_rows, share.most), slots.numbers.copy()
+        for slot, what in slots.of_share:
+            numbers[slot] = capacity if what == "capacity" else share.number(what)
+        for slot, array, a_place in slots.states:
+            numbers[slot] = At(array, share.first * a_place)
         self.scratch_bytes = 0
-        self.draft = Draft(map(self._number, compiled.keys))
-
-    def _number(self, key: Key) -> int | At:
-        """What stands in the slot of a key."""
-        match key:
-            case ("chunk_rows",):
-                return self.compiled.chunk_rows
-            case ("capacity",):
-                return self._capacity
-            case (str(kind), int(lanes), int(n_vectors), int(n_rows)):
-                code = runtime(self.compiled.target, self.compiled.precision, lanes)
-                name = "product" if kind == "block" else kind
-                return code.address(f"{name}_{n_vectors}_{n_rows}")
-        found, n_bytes = self._array(key), self._scratch(key)
-        if found is not None:
-            return found
-        return (
-            self.share.number(" ".join(map(str, key))) if n_bytes is None else self._room(n_bytes)
-        )
-
-    def _array(self, key: Key) -> At | None:
-        """The array of a call that a slot points at, if it does."""
-        compiled, share = self.compiled, self.share
-        sizes, item = compiled.layout.sizes, compiled.item_bytes
-        match key:
-            case ("rows" | "edge" as kind, str(name)):
-                return At(f"{kind} {name}")
-            case ("first" | "last" as kind, str(name)):
-                array = "edge" if kind == "first" else "last"
-                return At(f"{array} {name}", share.first * sizes[name] * item)
-            case ("fixed", int(number)):
-                return At(compiled.need_of(compiled.layout.fixed[number]))
-            case ("weights", int(stage), int(operand)):
-                return At("weights", compiled.weight_offsets[stage, operand])
-        return None
-
-    @property
-    def _capacity(self) -> int:
-        """The most rows that are computed together."""
-        return max(self.compiled.chunk_rows, self.share.most)
-
-    def _scratch(self, key: Key) -> int | None:
-        """How large the thread's own memory is that a slot points at, if it does."""
-        compiled, item, sizes = self.compiled, self.compiled.item_bytes, self.compiled.layout.sizes
-        match key:
-            case ("state", str(name)):
-                return 2 * sizes[name] * item * self.share.n_places
-            case ("chunk" | "level", str(name)):
-                return sizes[name] * item * self._capacity
-            case ("tile",):
-                return compiled.tile_items * item
-            case ("addresses",):
-                return compiled.n_columns * 8 * self._capacity
-            case ("operand_rows",):
-                return compiled.n_operands * 8 * self._capacity
-        return None
-
-    def _room(self, n_bytes: int) -> At:
-        """The next bytes of the scratch memory, whole lines."""
-        place = At("scratch", self.scratch_bytes)
-        self.scratch_bytes += -(-n_bytes // LINE_BYTES) * LINE_BYTES
-        return place
+        for slot, (a_place, a_row, in_all) in slots.scratch:
+            numbers[slot] = At("scratch", self.scratch_bytes)
+            n_bytes = a_place * share.n_places + a_row * capacity + in_all
+            self.scratch_bytes += -(-n_bytes // LINE_BYTES) * LINE_BYTES
+        self.draft = Draft(numbers)
 
 
 @lru_cache(maxsize=64)

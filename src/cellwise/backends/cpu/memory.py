@@ -132,10 +132,10 @@ def new_rows(like: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def new_scratch(n_bytes: int) -> tuple[object, int]:
     """What holds memory of no particular content, and where it begins, on a cache line."""
+    keep_freed_memory()
     if n_bytes >= LEAST_BYTES:
         lent = Lent(n_bytes)
         return lent, lent.address
-    keep_freed_memory()
     memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
     return memory, _on_a_line(memory)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from math import prod
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -28,30 +29,51 @@ from cellwise.backends.schedule import Schedule
 _address = Tensor.data_ptr
 
 
+class _Calls:
+    """One direction of a fold on some threads, for any schedule.
+
+    Attributes:
+        code: the program.
+        sums: the calls behind the kernel, if there are any.
+        own: the signals over all rows that are made for the sweep alone.
+        last: for each state that comes out, what its address is called, and the shape of a row.
+        indices: what the sums call the rows of a step before, and at which index these are.
+        aliases: what the sums call signals, and what the kernel does.
+    """
+
+    def __init__(self, code: Compiled, n_threads: int, outside: tuple[str, ...]):
+        self.code, self.n_threads = code, n_threads
+        self.sums = sum_calls(code, n_threads) if code.closings else None
+        self.own = [name for name in code.layout.kept if name not in outside]
+        self.last = [(f"last {name}", code.shapes[name]) for name in code.layout.states]
+        needs = self.sums.needs if self.sums else []
+        self.indices = [(need, need[6:]) for need in needs if need.startswith("index ")]
+        self.aliases = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
+
+
+@lru_cache(maxsize=512)
+def _calls(code: Compiled, n_threads: int, outside: tuple[str, ...]) -> _Calls:
+    return _Calls(code, n_threads, outside)
+
+
 class _Half:
-    """One direction: the calls of the kernel and of the sums.
+    """One direction of a fold over a schedule.
 
     Attributes:
         code: the program.
         last: for each state that comes out, what its address is called, and its shape.
     """
 
-    def __init__(self, code: Compiled, schedule: Schedule, n_threads: int, outside: set[str]):
+    def __init__(self, calls: _Calls, schedule: Schedule):
         steps = Steps(schedule)
-        self.code, self._job, self._n_threads = code, Job(code, steps, n_threads), n_threads
-        self._n_rows = schedule.n_rows
-        own = [name for name in code.layout.kept if name not in outside]
-        self._places, self._row_bytes = placed(code, own, schedule.n_rows)
-        self.last = [
-            (f"last {name}", (schedule.n_sequences, *code.shapes[name]))
-            for name in code.layout.states
-        ]
-        self._sums = sum_calls(code, n_threads) if code.closings else None
+        self.code, self._sums, self._n_threads = calls.code, calls.sums, calls.n_threads
+        self._job, self._n_rows = Job(calls.code, steps, calls.n_threads), schedule.n_rows
+        self._places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
         self._scratch_bytes = self._row_bytes + self._job.scratch_bytes
-        needs = self._sums.needs if self._sums else []
-        self._held = {need: steps.other(need[6:]) for need in needs if need.startswith("index ")}
+        self.last = [(need, (schedule.n_sequences, *shape)) for need, shape in calls.last]
+        self._held = {need: steps.other(index) for need, index in calls.indices}
         self._indices = {need: address_of(index) for need, index in self._held.items()}
-        self._own = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
+        self._aliases = calls.aliases
 
     def run(self, found: dict[str, int], fixed: Fixed | None) -> dict[str, Tensor]:
         """Run the kernel on every thread, then the sums: the lines of the program's totals."""
@@ -67,7 +89,7 @@ class _Half:
         if self._sums is None:
             return {}
         found.update(self._indices)
-        for need, rows in self._own:
+        for need, rows in self._aliases:
             found[need] = found[rows]
         outs = self._sums.new_results()
         self._sums.run(found, outs, self._n_rows, place + self._scratch_bytes)
@@ -91,6 +113,41 @@ def placed(code: Compiled, names: Sequence[str], n_rows: int) -> tuple[list[tupl
     return places, at
 
 
+class _Arrays(NamedTuple):
+    """A bound cell's arrays in order, for any schedule: shapes of rows, and what drafts call them.
+
+    Attributes:
+        inputs, edges: the shapes of their rows; `parameters`: shapes.
+        needs: of all of them; `sent`: of the cotangents of the output and of the last states.
+        d_inputs, d_parameters: the names of cotangents.
+    """
+
+    inputs: list[tuple[int, ...]]
+    edges: list[tuple[int, ...]]
+    parameters: list[tuple[int, ...]]
+    needs: list[str]
+    sent: list[str]
+    d_inputs: tuple[str, ...]
+    d_parameters: list[str]
+
+
+@lru_cache(maxsize=512)
+def _arrays(bound: Bound) -> _Arrays:
+    whole = bound.compiled
+    system, names = whole.forward.system, whole.names
+    outside = shapes_outside(system, dict(bound.sizes))
+    arrays = {"rows": system.inputs, "edge": system.states, "parameter": system.parameters}
+    return _Arrays(
+        inputs=[outside[name] for name in system.inputs],
+        edges=[outside[name] for name in system.states],
+        parameters=[outside[name] for name in system.parameters],
+        needs=[f"{kind} {name}" for kind, known in arrays.items() for name in known],
+        sent=[f"rows {whole.out}", *(f"edge {whole.previous[s]}" for s in system.states)],
+        d_inputs=tuple(names[name] for name in system.inputs),
+        d_parameters=[names[name] for name in system.parameters],
+    )
+
+
 class Prepared:
     """A bound cell's fold over one schedule.
 
@@ -108,39 +165,30 @@ class Prepared:
     ):
         self._bound, self._schedule, self._n_threads = bound, schedule, n_threads
         self._precision, self._target = precision, target
-        self._dtype, whole = DTYPES[precision], bound.compiled
-        self._system = system = whole.forward.system
-        self._kept = whole.kept[1:]
-        outside = shapes_outside(system, dict(bound.sizes))
-        inputs = [(schedule.n_rows, *outside[name]) for name in system.inputs]
-        edges = [(schedule.n_sequences, *outside[name]) for name in system.states]
-        self._shapes = [*inputs, *edges, *(outside[name] for name in system.parameters)]
-        names = {"rows": system.inputs, "edge": system.states, "parameter": system.parameters}
-        self._needs = [f"{kind} {name}" for kind, known in names.items() for name in known]
-        self._sent = [f"rows {whole.out}", *(f"edge {whole.previous[s]}" for s in system.states)]
-        self._d_inputs = tuple(whole.names[name] for name in system.inputs)
-        self._d_parameters = [whole.names[name] for name in system.parameters]
+        self._dtype, self._arrays = DTYPES[precision], _arrays(bound)
+        self._system, self._kept = bound.compiled.forward.system, bound.compiled.kept[1:]
+        inputs = [(schedule.n_rows, *shape) for shape in self._arrays.inputs]
+        edges = [(schedule.n_sequences, *shape) for shape in self._arrays.edges]
+        self._shapes = [*inputs, *edges, *self._arrays.parameters]
 
     def _compiled(self, direction: Direction, keep: tuple[str, ...]) -> Compiled:
         return compiled(self._bound, direction, keep, self._precision, self._target)
 
-    def _half(self, direction: Direction, keep: tuple[str, ...], outside: set[str]) -> _Half:
+    def _half(self, direction: Direction, keep: tuple[str, ...]) -> _Half:
         code = self._compiled(direction, keep)
-        return _Half(code, self._schedule, self._n_threads, outside)
+        return _Half(_calls(code, self._n_threads, keep), self._schedule)
 
     @cached_property
     def _inference(self) -> _Half:
-        keep = (self._system.output,)
-        return self._half("forward", keep, set(keep))
+        return self._half("forward", (self._system.output,))
 
     @cached_property
     def _forward(self) -> _Half:
-        keep = (self._system.output, *self._kept)
-        return self._half("forward", keep, set(keep))
+        return self._half("forward", (self._system.output, *self._kept))
 
     @cached_property
     def _backward(self) -> _Half:
-        return self._half("backward", self._d_inputs, set(self._d_inputs))
+        return self._half("backward", self._arrays.d_inputs)
 
     @cached_property
     def _kept_places(self) -> tuple[list[tuple[str, int]], int]:
@@ -173,7 +221,7 @@ class Prepared:
     ) -> tuple[list[Tensor], Tensor | None]:
         """The output's rows and the last states, then what the backward needs, if it is to come."""
         half = self._forward if keep else self._inference
-        found = dict(zip(self._needs, map(_address, tensors), strict=True))
+        found = dict(zip(self._arrays.needs, map(_address, tensors), strict=True))
         like, kept = tensors[0], None
         if keep:
             places, n_bytes = self._kept_places
@@ -200,19 +248,19 @@ class Prepared:
     ) -> list[Tensor]:
         """The cotangents of all arrays, given those of the output and of the last states."""
         half, whole = self._backward, self._bound.compiled
-        found = dict(zip(self._needs, map(_address, tensors), strict=True))
-        found.update(zip(self._sent, map(_address, sent), strict=True))
+        found = dict(zip(self._arrays.needs, map(_address, tensors), strict=True))
+        found.update(zip(self._arrays.sent, map(_address, sent), strict=True))
         found[f"rows {self._system.output}"] = y.data_ptr()
         start = kept.data_ptr()
         for need, offset in self._kept_places[0]:
             found[need] = start + offset
         like, rows = tensors[0], []
-        for name in self._d_inputs:
+        for name in self._arrays.d_inputs:
             rows.append(like.new_empty((self._schedule.n_rows, *half.code.shapes[name])))
             found[f"rows {name}"] = rows[-1].data_ptr()
         ends = self._ends(half, found, like)
         totals = half.run(found, self._fixed(half, tensors))
-        d_parameters = [totals[name] for name in self._d_parameters]
+        d_parameters = [totals[name] for name in self._arrays.d_parameters]
         parameters = tensors[len(tensors) - len(d_parameters) :]
         pairs = zip(d_parameters, parameters, strict=True)
         return [
