@@ -171,8 +171,7 @@ class _Eager(torch.autograd.Function):
         kept = tensors[end:]
         arrays = Arrays(tensors[:n_inputs], tensors[n_inputs:edges], tensors[edges:end])
         call = Call(ctx.key, arrays, level_sizes)
-        sent = _whole_cotangents(call, cotangents[0], cotangents[1:])
-        return None, None, None, *_otherwise(call, kept, cotangents, sent)
+        return None, None, None, *_otherwise(call, kept, cotangents)
 
 
 class _Prepared(torch.autograd.Function):
@@ -200,30 +199,32 @@ class _Prepared(torch.autograd.Function):
         *tensors, y, kept = ctx.saved_tensors
         first, second = ctx.counts[0], sum(ctx.counts)
         edges = tensors[first:second]
-        sent = [torch.zeros_like(y) if d_y is None else d_y.contiguous()]
-        for edge, end in zip(edges, d_ends, strict=True):
-            sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
-        if not torch.is_grad_enabled() and made.has_backward and not is_transformed(sent):
+        given = [d for d in (d_y, *d_ends) if d is not None]
+        if not torch.is_grad_enabled() and made.has_backward and not is_transformed(given):
+            sent = [torch.zeros_like(y) if d_y is None else d_y.contiguous()]
+            for edge, end in zip(edges, d_ends, strict=True):
+                sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
             return None, None, None, *made.backward(tensors, y, kept, sent)
         key, level_sizes = ctx.call
         call = Call(key, Arrays(tensors[:first], edges, tensors[second:]), level_sizes)
-        return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends), sent)
+        return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends))
 
 
 @lru_cache(maxsize=64)
 def _zeros(shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    """Zeros that are only read, such as the cotangents of last states that nobody has used."""
+    """Zeros that compiled code reads: the cotangents of last states that nobody has used."""
     with torch.inference_mode(mode=False):
-        return torch.zeros(shape, dtype=dtype)
+        return torch.zeros(shape, dtype=dtype, device="cpu")  # whatever the default device is
 
 
 def _otherwise(
-    call: Call, kept: Sequence[Tensor], given: Sequence[Tensor | None], sent: Sequence[Tensor]
+    call: Call, kept: Sequence[Tensor], given: Sequence[Tensor | None]
 ) -> Sequence[Tensor | None]:
-    """The cotangents of all arrays where they are to be differentiated, or come many at once."""
+    """The cotangents of all arrays where nothing is ready, or they are looked on at."""
+    d_rows, *d_ends = given
     if torch.is_grad_enabled():
-        d_rows, *d_ends = given
         return _differentiable(call, [d_rows, *[None] * (len(kept) - 1), *d_ends], len(kept))
+    sent = _whole_cotangents(call, d_rows, d_ends)
     transformed = "reference" if is_transformed(sent) else ""
     with _exact(call):
         found = call.backward(kept, sent[0], sent[1:], backend=transformed)

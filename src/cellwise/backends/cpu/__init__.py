@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,13 +28,11 @@ from cellwise.backends.base import (
     Swept,
 )
 from cellwise.backends.cpu.normal_form import parts, why_none
+from cellwise.backends.cpu.precisions import PRECISIONS
 from cellwise.backends.nodes import Nodes
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import BackendError
 from cellwise.passes.rows import RowPrograms
-
-if TYPE_CHECKING:
-    from cellwise.backends.cpu.target import Precision
 
 
 class Cpu:
@@ -51,7 +49,9 @@ class Cpu:
         from cellwise.backends.cpu.prepared import prepared
         from cellwise.backends.cpu.target import chosen
 
-        precision: Precision = "f32" if like.dtype is torch.float32 else "f64"
+        if self.refuses(bound, like):
+            return None
+        precision = PRECISIONS[like.dtype]
         return prepared(bound, schedule, torch.get_num_threads(), precision, chosen())
 
     def sweep(
@@ -75,7 +75,7 @@ class Cpu:
         reason = self.refuses(bound, like) or _mixed(like, feed.parameters, feed.edges, feed.rows)
         if reason:
             raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
-        precision = "f32" if like.dtype == torch.float32 else "f64"
+        precision = PRECISIONS[like.dtype]
         code = compiled(bound, direction, tuple(keep), precision, chosen())
         return Sweep.over_steps(code, feed, schedule, torch.get_num_threads()).run()
 
@@ -125,7 +125,7 @@ def _no_arrays(like: Tensor) -> str:
     """Why arrays like this one cannot be served, or an empty text."""
     if like.device.type != "cpu":
         return f"it computes on the CPU, and the arrays are on {like.device}"
-    if like.dtype not in (torch.float32, torch.float64):
+    if like.dtype not in PRECISIONS:
         return f"it computes in float32 and float64, and the arrays are {like.dtype}"
     return _no_machine()
 

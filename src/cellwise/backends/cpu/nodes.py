@@ -13,6 +13,7 @@ from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import neighbours
 from cellwise.backends.cpu.node_work import NodeRows
 from cellwise.backends.cpu.normal_form import parts
+from cellwise.backends.cpu.precisions import PRECISIONS
 from cellwise.backends.cpu.sum_calls import plans
 from cellwise.backends.cpu.sweep import Sweep
 from cellwise.backends.cpu.target import Precision, Target, chosen
@@ -27,8 +28,7 @@ def sweep(
 
     Of a signal that goes with an input that ends with the leaves, only their rows are given back.
     """
-    precision: Precision = "f32" if feed.like.dtype == torch.float32 else "f64"
-    whole = _prepared(bound, direction, keep, precision, chosen())
+    whole = _prepared(bound, direction, keep, PRECISIONS[feed.like.dtype], chosen())
     return _NodesSweep(whole, feed, nodes).run()
 
 

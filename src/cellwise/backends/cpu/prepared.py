@@ -19,7 +19,8 @@ from cellwise.backends.cpu.compiled import Compiled, compiled, shapes_outside
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
-from cellwise.backends.cpu.sum_calls import DTYPES, plans, sum_calls
+from cellwise.backends.cpu.precisions import DTYPES
+from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
 from cellwise.backends.cpu.totals import pieces_of
@@ -196,11 +197,11 @@ class Prepared:
 
     def fits(self, tensors: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
-        half = self._forward if keep else self._inference
-        return half.code.makes_all and all(
+        in_form = all(
             t.dtype is self._dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
             for t, shape in zip(tensors, self._shapes, strict=True)
         )
+        return in_form and (self._forward if keep else self._inference).code.makes_all
 
     @cached_property
     def has_backward(self) -> bool:

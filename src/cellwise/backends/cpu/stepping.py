@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cellwise.backends.base import Bound, Feed
 from cellwise.backends.cpu.compiled import compiled
+from cellwise.backends.cpu.precisions import PRECISIONS
 from cellwise.backends.cpu.sweep import Sweep
 from cellwise.backends.cpu.target import chosen
 from cellwise.backends.schedule import levels
@@ -27,7 +28,7 @@ class _Step:
     def __init__(self, bound: Bound, feed: Feed):
         (((name, _), rows),) = feed.rows.items()
         system = bound.program("forward").system
-        precision = "f32" if rows.dtype == torch.float32 else "f64"
+        precision = PRECISIONS[rows.dtype]
         code = compiled(bound, "forward", (system.output,), precision, chosen())
         sweep = Sweep.over_steps(code, feed, levels([len(rows)], len(rows)), 1)
         sweep.last = sweep.edges  # the kernel copies the states in before a step, and out after it

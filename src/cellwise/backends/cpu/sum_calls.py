@@ -15,12 +15,10 @@ from cellwise.backends.cpu.blocking import Blocking, pieces
 from cellwise.backends.cpu.calls import ENTRY, call, carry_out
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.drafts import At, Draft
+from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import runtime
-from cellwise.backends.cpu.target import Precision
 from cellwise.graph.node import Node
-
-DTYPES: dict[Precision, torch.dtype] = {"f32": torch.float32, "f64": torch.float64}
 
 COLUMNS = 16
 """Columns of a result go to threads in multiples of so many."""
@@ -127,7 +125,7 @@ class SumCalls:
 
     def new_results(self) -> list[Tensor]:
         """Arrays for the results."""
-        return [torch.empty(plan.shape, dtype=self._dtype) for plan in self.plans]
+        return [torch.empty(plan.shape, dtype=self._dtype, device="cpu") for plan in self.plans]
 
     def run(self, found: dict[str, int], outs: Sequence[Tensor], n_rows: int, scratch: int) -> None:
         """Fill the results; `found` holds all that is needed, and gets what is missing."""
