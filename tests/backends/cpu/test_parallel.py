@@ -14,18 +14,23 @@ from llvmlite import ir
 from cellwise.backends.cpu import parallel
 from cellwise.backends.cpu.emitter import I64, POINTER, integer
 from cellwise.backends.cpu.machine import Library, assemble
-from cellwise.backends.cpu.parallel import run, runner
+from cellwise.backends.cpu.parallel import Round, joined, run, runner
 from cellwise.backends.cpu.parallel_code import emit_walk
 from cellwise.backends.cpu.target import chosen, target
 
 
 @cache
 def library():
-    """`count` adds one to its task; `hold` waits until another thread makes its task a one."""
+    """Functions of one task.
+
+    `count` adds one to its task; `hold` waits until another thread makes its task a one; `follow`
+    writes to its second number what stands at the address in its third.
+    """
     module = ir.Module()
     module.triple = chosen().triple
     kind = ir.FunctionType(ir.VoidType(), [POINTER])
-    count, hold = (ir.Function(module, kind, name) for name in ("count", "hold"))
+    names = "count", "hold", "follow"
+    count, hold, follow = (ir.Function(module, kind, name) for name in names)
     b = ir.IRBuilder(count.append_basic_block())
     b.store(b.add(b.load(count.args[0], typ=I64), integer(1)), count.args[0])
     b.ret_void()
@@ -36,6 +41,10 @@ def library():
     now = b.load_atomic(hold.args[0], "acquire", 8, typ=I64)
     b.cbranch(b.icmp_signed("==", now, integer(1)), done, loop)
     b.position_at_end(done)
+    b.ret_void()
+    b = ir.IRBuilder(follow.append_basic_block())
+    second, third = (b.gep(follow.args[0], [integer(n)], source_etype=I64) for n in (1, 2))
+    b.store(b.load(b.load(third, typ=POINTER), typ=I64), second)
     b.ret_void()
     return Library(assemble(str(module), chosen()), chosen())
 
@@ -55,12 +64,16 @@ def counters(n):
     return numbers, [numbers.ctypes.data + numbers.strides[0] * i for i in range(n)]
 
 
+def counting(tasks):
+    return Round(library().address("count"), tasks)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 20])
 @pytest.mark.parametrize("n_tasks", [0, 1, 2, 7, 100])
 def test_every_task_is_done_once(by, n_tasks, n_threads):
     numbers, tasks = counters(n_tasks)
     for _ in range(3):
-        run(library().address("count"), tasks, n_threads)
+        run([counting(tasks)], n_threads)
     assert np.all(numbers[:, 0] == 3) and np.all(numbers[:, 1:] == 0)
 
 
@@ -69,21 +82,50 @@ def test_many_threads_may_call_at_once(by):
 
     def call(i):
         for _ in range(200):
-            run(library().address("count"), tasks[5 * i : 5 * i + 5], 2)
+            run([counting(tasks[5 * i : 5 * i + 5])] * 3, 2)
 
     callers = [threading.Thread(target=call, args=(i,)) for i in range(4)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert np.all(numbers[:, 0] == 200)
+    assert np.all(numbers[:, 0] == 600)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+@pytest.mark.parametrize("n_tasks", [1, 2, 7])
+def test_a_round_begins_when_the_last_one_is_done(by, n_tasks, n_threads):
+    numbers, tasks = counters(n_tasks)
+    numbers[:, 2] = tasks[::-1]  # what another thread counts
+    following = Round(library().address("follow"), tasks)
+    for number in range(1, 100):
+        run([counting(tasks), following, counting(tasks[:1])], n_threads)
+        numbers[0, 0] -= 1
+        assert np.all(numbers[:, :2] == number)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_rounds_may_have_other_numbers_of_tasks(by, n_threads):
+    numbers, tasks = counters(5)
+    run([counting(tasks[:n]) for n in (0, 1, 5, 0, 2, 3)], n_threads)
+    np.testing.assert_array_equal(numbers[:, 0], [4, 3, 2, 1, 1])
+    run([], n_threads)
+
+
+def test_rounds_of_one_function_are_joined():
+    numbers, tasks = counters(5)
+    whole = joined([counting(tasks[:2]), counting(tasks[2:])])
+    run([whole], 2)
+    assert list(whole.tasks) == tasks
+    assert np.all(numbers[:, 0] == 1)
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_python_goes_on_meanwhile(by, n_tasks, n_threads):
     numbers, tasks = counters(n_tasks)
-    caller = threading.Thread(target=run, args=(library().address("hold"), tasks, n_threads))
+    holding = Round(library().address("hold"), tasks)
+    caller = threading.Thread(target=run, args=([holding], n_threads))
     caller.start()
     numbers[:, 0] = 1
     caller.join()
@@ -91,7 +133,7 @@ def test_python_goes_on_meanwhile(by, n_tasks, n_threads):
 
 def test_a_smaller_team_leaves_nothing_undone():
     numbers, tasks = counters(7)
-    job = (ctypes.c_int64 * 11)(library().address("count"), 7, 0, 0, *tasks)
+    job = (ctypes.c_int64 * 13)(0, 0, 0, 1, library().address("count"), 7, *tasks)
     code = parallel._code()
     code.share(ctypes.addressof(job), 1, 2)
     np.testing.assert_array_equal(numbers[:, 0], [0, 1, 0, 1, 0, 1, 0])
@@ -104,15 +146,14 @@ def test_a_smaller_team_leaves_nothing_undone():
 IN_A_CHILD = """
 import os, sys
 import torch
-from tests.backends.cpu.test_parallel import counters, library
+from tests.backends.cpu.test_parallel import counters, counting
 from cellwise.backends.cpu.parallel import run, runner
 
 numbers, tasks = counters(7)
-run(library().address("count"), tasks, 2)
+run([counting(tasks)], 2)
 torch.ones(300, 300) @ torch.ones(300, 300)
 child = os.fork()
-for _ in range(2):
-    run(library().address("count"), tasks, 2)
+run([counting(tasks)] * 2, 2)
 ok = (numbers[:, 0] == 3).all()
 if not child:
     os._exit(0 if ok and runner() == "threads" else 1)

@@ -1,4 +1,4 @@
-"""Lists of calls of compiled functions, carried out by compiled code on one thread or several."""
+"""Lists of calls of compiled functions, made by compiled code on one thread or several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 
 from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
-from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.parallel import Round
 from cellwise.backends.cpu.target import Target, chosen
 
 MOST_ARGUMENTS = 15
@@ -16,22 +16,20 @@ ENTRY = 1 + MOST_ARGUMENTS
 """Numbers an entry of a list takes: the function's address, then its arguments."""
 
 
-def carry_out(calls: array[int], n_threads: int) -> None:
-    """Make all calls of a list, ENTRY numbers each: the address of a function, then its arguments.
+def in_turns(calls: array[int], n_threads: int) -> Round:
+    """All calls of a list, ENTRY numbers each: the address of a function, then its arguments.
 
     The functions take whole numbers and pointers only, and return nothing. Thread i of n makes the
     calls i, i + n and so on; denormal numbers are flushed to zero meanwhile.
     """
     n_calls = len(calls) // ENTRY
-    if not n_calls:
-        return
     n_threads = max(1, min(n_threads, n_calls))
     first, step = calls.buffer_info()[0], n_threads * ENTRY * 8
     numbers = array("q")
-    for at in range(n_threads):
+    for at in range(n_threads if n_calls else 0):
         numbers.extend((first + at * ENTRY * 8, step, -(-(n_calls - at) // n_threads)))
-    place, _ = numbers.buffer_info()
-    run(_address(), [place + at * 24 for at in range(n_threads)], n_threads)
+    place, count = numbers.buffer_info()
+    return Round(_address(), range(place, place + count * 8, 24), (calls, numbers))
 
 
 def call(function: int, *arguments: int | At) -> Sequence[int | At]:

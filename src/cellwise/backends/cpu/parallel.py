@@ -1,5 +1,8 @@
 """Compiled tasks on several threads, on the very workers that torch uses.
 
+What follows on one another goes to them in one call: round after round, and in each round tasks
+that do not wait for one another. Between two rounds, all threads meet.
+
 A second pool beside torch's would compete with OpenMP's threads, which spin for a while after each
 of torch's operations. So tasks go to the OpenMP library that torch has loaded. Where there is none,
 and in a forked child, whose copy of OpenMP has lost its threads, they go to threads of Python.
@@ -14,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -24,33 +27,64 @@ from cellwise.backends.cpu.target import Target, chosen
 Runner = Literal["openmp", "threads"]
 
 
-def run(function: int, tasks: Sequence[int], n_threads: int) -> None:
-    """Calls a compiled `void f(void *task)` once for every task, and returns when all are done.
+class Round(NamedTuple):
+    """Tasks that do not wait for one another.
+
+    Attributes:
+        function: the address of a compiled `void f(void *task)`.
+        tasks: the addresses that it is called with, once each.
+        held: what their memory lies in.
+    """
+
+    function: int
+    tasks: Sequence[int]
+    held: Any = None
+
+
+def joined(rounds: Sequence[Round]) -> Round:
+    """Several rounds as one: their tasks do not wait for one another, either.
+
+    The function of all is the same.
+    """
+    function = rounds[0].function
+    return Round(function, [task for one in rounds for task in one.tasks], rounds)
+
+
+def run(rounds: Sequence[Round], n_threads: int) -> None:
+    """Does all tasks of each round before the next round, and returns when all are done.
 
     Thread i of n takes the tasks i, i + n, i + 2n and so on. Python's lock is free meanwhile.
 
     Args:
-        function: the address of f.
-        tasks: the addresses that f is called with.
+        rounds: the tasks.
         n_threads: how many threads to use at most; torch.get_num_threads() shares torch's own.
     """
-    if len(tasks) <= 1:
-        for task in tasks:
-            _direct(function)(task)
+    rounds = [one for one in rounds if one.tasks]
+    most = max((len(one.tasks) for one in rounds), default=0)
+    if most <= 1 or n_threads <= 1:
+        for function, tasks, _ in rounds:
+            call = _direct(function)
+            for task in tasks:
+                call(task)
         return
-    openmp = None if n_threads <= 1 or _forked else _openmp()
-    # What the compiled code reads: eight bytes each, the tasks last.
-    numbers = (openmp.thread_number, openmp.n_threads) if openmp else (0, 0)
-    job = array("q", (function, len(tasks), *numbers, *tasks))
-    place = job.buffer_info()[0]
-    if n_threads <= 1:
-        _code().share(place, 0, 1)
-    elif openmp:
-        # A team of another size than torch's would end threads, and start them again afterwards.
-        size = min(n_threads, max(len(tasks), torch.get_num_threads()))
-        openmp.parallel(_code().team, place, size, 0)
-    else:
-        _on_threads(place, min(n_threads, len(tasks)))
+    openmp = None if _forked else _openmp()
+    if openmp is None:
+        for one in rounds:
+            _on_threads(_job([one]), min(n_threads, len(one.tasks)))
+        return
+    # A team of another size than torch's would end threads, and start them again afterwards.
+    size = min(n_threads, max(most, torch.get_num_threads()))
+    job = _job(rounds, (openmp.thread_number, openmp.n_threads, openmp.barrier))
+    openmp.parallel(_code().team, job.buffer_info()[0], size, 0)
+
+
+def _job(rounds: Sequence[Round], openmp: tuple[int, int, int] = (0, 0, 0)) -> array[int]:
+    """What the compiled code reads, eight bytes each."""
+    job = array("q", openmp)
+    job.append(len(rounds))
+    for function, tasks, _ in rounds:
+        job.extend((function, len(tasks), *tasks))
+    return job
 
 
 def runner() -> Runner:
@@ -63,8 +97,8 @@ def _direct(function: int) -> Callable[[int], None]:
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
 
 
-def _on_threads(place: int, n_threads: int) -> None:
-    share = _code().share
+def _on_threads(job: array[int], n_threads: int) -> None:
+    share, place = _code().share, job.buffer_info()[0]
     others = [_pool(n_threads).submit(share, place, i, n_threads) for i in range(1, n_threads)]
     share(place, 0, n_threads)
     wait(others)
@@ -90,11 +124,12 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(frozen=True)
 class _OpenMP:
-    """Functions of an OpenMP library: one to call, two for the compiled code."""
+    """Functions of an OpenMP library: one to call, three for the compiled code."""
 
     parallel: ctypes._NamedFuncPointer
     thread_number: int
     n_threads: int
+    barrier: int
 
 
 @cache
@@ -103,13 +138,12 @@ def _openmp() -> _OpenMP | None:
     try:
         library = ctypes.CDLL(torch._C.__file__)
         parallel = library.GOMP_parallel
-        numbers = library.omp_get_thread_num, library.omp_get_num_threads
+        called = library.omp_get_thread_num, library.omp_get_num_threads, library.GOMP_barrier
     except (OSError, AttributeError):
         return None
     parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     parallel.restype = None
-    number, count = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in numbers)
-    return _OpenMP(parallel, number, count)
+    return _OpenMP(parallel, *(ctypes.cast(f, ctypes.c_void_p).value or 0 for f in called))
 
 
 class _Code:

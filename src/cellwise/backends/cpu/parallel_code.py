@@ -9,25 +9,48 @@ from cellwise.backends.cpu.target import Target
 
 _TASK = ir.PointerType(ir.FunctionType(ir.VoidType(), [POINTER]))
 _COUNT = ir.PointerType(ir.FunctionType(I32, []))
+_BARRIER = ir.PointerType(ir.FunctionType(ir.VoidType(), []))
+_THREAD_NUMBER, _N_THREADS, _WAIT, _N_ROUNDS, _ROUNDS = range(5)
+"""What a job holds: three functions of OpenMP's, the number of rounds, and these one by one: a
+function, the number of its tasks, the tasks."""
 
 
 def emit_walk(target: Target) -> str:
-    """The LLVM IR of `share(job, first, step)`, and of `team(job)` for a thread of OpenMP's."""
+    """The LLVM IR of `share(job, first, step)`, and of `team(job)` for a thread of OpenMP's.
+
+    `share` takes its part of a job's only round.
+    """
     module = ir.Module("parallel")
     module.triple = target.triple
     share = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER, I64, I64]), "share")
     e = Emitter(share, target, "f32")
     job, first, step = share.args
-    function, count = _field(e, job, 0, _TASK), _field(e, job, 1, I64)
-    tasks = e.builder.gep(job, [integer(4)], source_etype=I64)
-    _walk(e, first, (step, count), (function, tasks))
+    _round(e, _behind(e, job, integer(_ROUNDS)), first, step)
+    e.builder.ret_void()
     team = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "team")
     e = Emitter(team, target, "f32")
-    job = team.args[0]
-    number, size = (e.builder.call(_field(e, job, n, _COUNT), []) for n in (2, 3))
-    e.builder.call(share, [job, e.builder.zext(number, I64), e.builder.zext(size, I64)])
-    e.builder.ret_void()
+    _emit_team(e, team.args[0])
     return str(module)
+
+
+def _emit_team(e: Emitter, job: Value) -> None:
+    b = e.builder
+    called = (_field(e, job, n, _COUNT) for n in (_THREAD_NUMBER, _N_THREADS))
+    number, size = (b.zext(b.call(function, []), I64) for function in called)
+    wait, count = _field(e, job, _WAIT, _BARRIER), _field(e, job, _N_ROUNDS, I64)
+
+    def one(at: Value, carried: list[Value]) -> list[Value]:
+        with b.if_then(b.icmp_signed(">", at, integer(0))):
+            b.call(wait, [])
+        return [_round(e, carried[0], number, size)]
+
+    e.loop(integer(0), count, 1, one, [_behind(e, job, integer(_ROUNDS))])
+    b.ret_void()
+
+
+def _behind(e: Emitter, numbers: Value, count: Value) -> Value:
+    """The address behind so many numbers."""
+    return e.builder.gep(numbers, [count], source_etype=I64)
 
 
 def _field(e: Emitter, job: Value, number: int, kind: ir.Type) -> Value:
@@ -35,11 +58,11 @@ def _field(e: Emitter, job: Value, number: int, kind: ir.Type) -> Value:
     return e.builder.load(place, align=8, typ=kind)
 
 
-def _walk(e: Emitter, first: Value, steps: tuple[Value, Value], call: tuple[Value, Value]) -> None:
-    """for i in range(first, count, step): function(tasks[i])."""
-    step, count = steps
-    function, tasks = call
+def _round(e: Emitter, place: Value, first: Value, step: Value) -> Value:
+    """for i in range(first, count, step): function(tasks[i]). Returns where the round ends."""
     b = e.builder
+    function, count = _field(e, place, 0, _TASK), _field(e, place, 1, I64)
+    tasks = _behind(e, place, integer(2))
 
     def body(_: Value, carried: list[Value]) -> list[Value]:
         b.call(function, [e.load_pointer(tasks, carried[0])])
@@ -47,4 +70,4 @@ def _walk(e: Emitter, first: Value, steps: tuple[Value, Value], call: tuple[Valu
 
     left = b.add(b.sub(count, first), b.sub(step, integer(1)))
     e.loop(integer(0), b.sdiv(left, step), 1, body, [first])
-    b.ret_void()
+    return _behind(e, tasks, count)

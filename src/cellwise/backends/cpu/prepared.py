@@ -82,20 +82,17 @@ class _Half:
         memory, place = new_scratch(self._scratch_bytes + more)
         for need, offset in self._places:
             found[need] = place + offset
-        values = self._computed(found, fixed) if fixed else None
-        frames = self._job.frames(found, place + self._row_bytes)
-        if frames:
-            run(self.code.address, [f.buffer_info()[0] for f in frames], self._n_threads)
-        del values
-        if self._sums is None:
-            return {}
-        found.update(self._indices)
-        for need, rows in self._aliases:
-            found[need] = found[rows]
-        outs = self._sums.new_results()
-        self._sums.run(found, outs, self._n_rows, place + self._scratch_bytes)
-        del memory
-        return pieces_of(self.code, self._sums.shaped(outs))
+        values = self._computed(found, fixed) if fixed else []
+        rounds, outs = [*self._job.rounds(found, place + self._row_bytes)], []
+        if self._sums is not None:
+            found.update(self._indices)
+            for need, rows in self._aliases:
+                found[need] = found[rows]
+            outs, scratch = self._sums.new_results(), place + self._scratch_bytes
+            rounds.append(self._sums.round(found, outs, self._n_rows, scratch))
+        run(rounds, self._n_threads)
+        del memory, values  # all of it has been read
+        return pieces_of(self.code, self._sums.shaped(outs)) if self._sums else {}
 
     def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""

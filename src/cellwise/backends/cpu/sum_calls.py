@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from cellwise.backends.cpu.blocking import Blocking, pieces
-from cellwise.backends.cpu.calls import ENTRY, call, carry_out
+from cellwise.backends.cpu.calls import ENTRY, call, in_turns
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.drafts import At, Draft
+from cellwise.backends.cpu.parallel import Round
 from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import runtime
@@ -127,14 +128,17 @@ class SumCalls:
         """Arrays for the results."""
         return [torch.empty(plan.shape, dtype=self._dtype, device="cpu") for plan in self.plans]
 
-    def run(self, found: dict[str, int], outs: Sequence[Tensor], n_rows: int, scratch: int) -> None:
-        """Fill the results; `found` holds all that is needed, and gets what is missing."""
+    def round(
+        self, found: dict[str, int], outs: Sequence[Tensor], n_rows: int, scratch: int
+    ) -> Round:
+        """What fills the results; `found` holds all that is needed, and gets what is missing."""
         found["scratch"], found["count"] = scratch, n_rows
         for number, out in enumerate(outs):
             found[f"out {number}"] = out.data_ptr()
         tables = self.tables.filled(found)
         found["table"] = tables.buffer_info()[0]
-        carry_out(self.calls.filled(found), self._n_threads)
+        function, tasks, held = in_turns(self.calls.filled(found), self._n_threads)
+        return Round(function, tasks, (held, tables))
 
     def shaped(self, outs: Sequence[Tensor]) -> dict[Node, Tensor]:
         """Each total as its node has it."""

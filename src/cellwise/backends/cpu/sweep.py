@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
 from cellwise.backends.base import Feed, Swept
-from cellwise.backends.cpu.calls import carry_out
+from cellwise.backends.cpu.calls import in_turns
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
-from cellwise.backends.cpu.frames import template
+from cellwise.backends.cpu.frames import Template, template
 from cellwise.backends.cpu.memory import new_rows, new_scratch
-from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.parallel import Round, run
 from cellwise.backends.cpu.totals import Extent, Totals
-from cellwise.backends.cpu.work import Steps
+from cellwise.backends.cpu.work import Steps, Work
 from cellwise.backends.schedule import Schedule
 from cellwise.errors import ShapeError
 
@@ -61,8 +61,7 @@ class Sweep:
     def run(self) -> Swept:
         """Pack the weights, run the kernel on every thread, and sum what is summed."""
         compiled, found = self.compiled, self._addresses()
-        if frames := self.frames(found):
-            run(compiled.address, [f.buffer_info()[0] for f in frames], self.n_threads)
+        run(self._rounds(found), self.n_threads)
         totals = Totals(compiled, self.extent, self.rows, self.edges, self.fixed)
         sums = totals.run(self.n_threads, self.last, found)
         kept = {name: self.rows[name] for name in compiled.keep}
@@ -82,41 +81,57 @@ class Sweep:
             found[need] = whole.data_ptr()
         return found
 
-    def frames(self, found: dict[str, int] | None = None) -> list[array[int]]:
+    def frames(self) -> list[array[int]]:
         """Pack the weights, and make a frame for every thread; all that it points at is held."""
-        found = self._addresses() if found is None else found
+        packing, kernel = self._rounds(self._addresses())
+        run([packing], self.n_threads)
+        frames: list[array[int]] = kernel.held
+        return frames
+
+    def _rounds(self, found: dict[str, int]) -> Sequence[Round]:
+        """The packing of weights, then the kernel on every thread."""
         job = Job(self.compiled, self.extent, self.n_threads)
         memory, place = new_scratch(job.scratch_bytes)
-        frames = job.frames(found, place)
-        self._held += [job, memory, frames]
-        return frames
+        rounds = job.rounds(found, place)
+        self._held += [job, memory, rounds]
+        return rounds
 
 
 class Job:
     """The kernel's work in one sweep, ready but for addresses.
 
+    Args:
+        make: makes the template of a thread's share, or keeps it.
+
     Attributes:
         scratch_bytes: packed weights, then the memory of each thread.
     """
 
-    def __init__(self, compiled: Compiled, extent: Extent, n_threads: int):
+    def __init__(
+        self,
+        compiled: Compiled,
+        extent: Extent,
+        n_threads: int,
+        make: Callable[[Compiled, Work], Template] = template,
+    ):
         self.compiled, self.n_threads = compiled, n_threads
         shares = extent.shares(n_threads, reverse=compiled.normal.reverse)
-        self.templates = [template(compiled, share) for share in shares]
+        self.templates = [make(compiled, share) for share in shares]
         own = sum(made.scratch_bytes for made in self.templates)
         self.scratch_bytes = compiled.weight_bytes + own
 
-    def frames(self, found: dict[str, int], place: int) -> list[array[int]]:
-        """Pack the weights, and make a frame for every thread, with scratch memory at a place."""
+    def rounds(self, found: dict[str, int], place: int) -> tuple[Round, Round]:
+        """The packing of weights, then the kernel on every thread; scratch memory at a place."""
         found["weights"] = place
-        carry_out(self.compiled.pack_calls.filled(found), self.n_threads)
+        packing = in_turns(self.compiled.pack_calls.filled(found), self.n_threads)
         place += self.compiled.weight_bytes
         frames = []
         for made in self.templates:
             found["scratch"] = place
             frames.append(made.draft.filled(found))
             place += made.scratch_bytes
-        return frames
+        tasks = [frame.buffer_info()[0] for frame in frames]
+        return packing, Round(self.compiled.address, tasks, frames)
 
 
 def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:

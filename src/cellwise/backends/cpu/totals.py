@@ -14,6 +14,7 @@ from torch import Tensor
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_scratch
+from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.sum_calls import Factor, Plan, SumCalls, plans, sum_calls
 from cellwise.backends.cpu.work import Integers, Work, address_of
 from cellwise.backends.emit import EMIT
@@ -70,7 +71,7 @@ class Totals:
         known = {**found, **self._found(made)}
         memory, scratch = new_scratch(made.scratch_bytes)
         self._held.append(memory)
-        made.run(known, outs, self.extent.n_rows, scratch)
+        run([made.round(known, outs, self.extent.n_rows, scratch)], n_threads)
         sums = made.shaped(outs)
         sums |= {p.node: self._by_label(p) for p in plans(self.compiled) if p.kind == "labelled"}
         return closed(
