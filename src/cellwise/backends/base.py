@@ -172,10 +172,38 @@ class NodesSwept:
     totals: Mapping[str, Tensor]
 
 
+class PreparedNodesFold(Protocol):
+    """A cell's fold over one forest, ready but for the arrays.
+
+    The input's rows come in the order of the fold, the parameters in the cell's.
+    """
+
+    def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
+        """Whether arrays have the form that it takes, and it makes all that is asked for."""
+
+    def forward(
+        self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool
+    ) -> tuple[list[Tensor], Tensor]:
+        """The rows of the results, and the memory that they and what backward needs lie in."""
+
+    def backward(
+        self, x: Tensor, parameters: Sequence[Tensor], memory: Tensor, sent: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The cotangents of all arrays, given those of the results' rows."""
+
+
 class NodesBackend(Protocol):
     """Sweeps equations over the nodes of forests."""
 
     name: str
+
+    def prepared(
+        self, bound: NodesBound, like: Tensor, nodes: Nodes, n_inputs: int
+    ) -> PreparedNodesFold | None:
+        """The fold over some nodes of arrays like this one; None: only `sweep` serves it.
+
+        Its input has a row for each of the nodes, or for each of the leaves.
+        """
 
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
         """Why it cannot serve the cell, arrays like this one or these nodes, or an empty text."""

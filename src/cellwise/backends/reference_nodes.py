@@ -266,6 +266,9 @@ class ReferenceNodes:
 
     name = "reference"
 
+    def prepared(self, bound: NodesBound, like: Tensor, nodes: Nodes, n_inputs: int) -> None:
+        """Nothing can be made ready."""
+
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
         """Why it cannot serve a cell: never."""
         return ""

@@ -10,7 +10,6 @@ instead, and so is a backward that must itself be differentiated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from cellwise.backends.base import PreparedFold
 from cellwise.structures.call import Arrays, Call, prepared
-from cellwise.structures.plain import is_plain, is_transformed
+from cellwise.structures.plain import exact, is_plain, is_transformed
 
 
 def _apart(
@@ -49,7 +48,7 @@ def _memories(tensors: Sequence[Tensor]) -> list[int]:
 
 def _forward(call: Call, keep: Sequence[str]) -> list[Tensor]:
     """The kept signals and the last states, each in memory of its own."""
-    with _exact(call):
+    with exact(call.arrays.inputs[0]):
         outputs = call.forward(keep)
     return outputs if call.fresh else _apart(outputs, call.arrays.all)
 
@@ -94,7 +93,7 @@ def _fold_backward(  # noqa: PLR0913, PLR0917 - the schema of a torch operation
     key: str,
 ) -> list[Tensor]:
     call = Call(key, Arrays(list(inputs), list(edges), list(parameters)), level_sizes)
-    with _exact(call):
+    with exact(call.arrays.inputs[0]):
         result = call.backward(kept, cotangents[0], cotangents[1:])
     return _apart(result, [*call.arrays.all, *cotangents, *kept])
 
@@ -226,7 +225,7 @@ def _otherwise(
         return _differentiable(call, [d_rows, *[None] * (len(kept) - 1), *d_ends], len(kept))
     sent = _whole_cotangents(call, d_rows, d_ends)
     transformed = "reference" if is_transformed(sent) else ""
-    with _exact(call):
+    with exact(call.arrays.inputs[0]):
         found = call.backward(kept, sent[0], sent[1:], backend=transformed)
     if transformed:
         return found
@@ -257,7 +256,7 @@ def _differentiable(
     The arrays may be computed from one another (an initial state from a weight, say). Views of
     them stand in, so that each cotangent holds what reaches its array directly and no more.
     """
-    with torch.enable_grad(), _exact(call):
+    with torch.enable_grad(), exact(call.arrays.inputs[0]):
         views = [t.view_as(t) if t.requires_grad else t for t in call.arrays.all]
         outputs = call.of(views).forward(call.kept[:n_kept], backend="reference")
     pairs = zip(outputs, cotangents, strict=True)
@@ -272,14 +271,6 @@ def _differentiable(
 
 def _or_zeros(grad: Tensor | None, like: Tensor) -> Tensor:
     return torch.zeros_like(like) if grad is None else grad
-
-
-def _exact(call: Call) -> AbstractContextManager[object]:
-    """A fold computes in its parameters' precision, whatever torch casts around it."""
-    device = call.arrays.inputs[0].device.type
-    if not torch.is_autocast_enabled(device):
-        return nullcontext()
-    return torch.autocast(device, enabled=False)
 
 
 def _lists(arrays: Arrays) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
@@ -302,7 +293,7 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
     """
     if is_transformed(arrays.all):
         call = Call(key, arrays, level_sizes)
-        with _exact(call):
+        with exact(call.arrays.inputs[0]):
             outputs = call.forward(call.kept[:1], backend="reference")
         return outputs[0], outputs[1:]
     tensors = arrays.all

@@ -7,15 +7,16 @@ differentiated, the same equations are evaluated op by op.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from cellwise.backends.base import PreparedNodesFold
 from cellwise.structures.nodes import Order
 from cellwise.structures.nodes_call import NodesCall, nodes_bound_of
-from cellwise.structures.plain import is_transformed
+from cellwise.structures.plain import exact, is_plain, is_transformed
 
 
 class _Fold(torch.autograd.Function):
@@ -48,6 +49,42 @@ class _Fold(torch.autograd.Function):
         if batched and backend != "reference":
             backend, rows = "reference", call.forward("reference")
         return None, None, *call.backward(backend, rows, sent, differentiable=batched)
+
+
+class _Prepared(torch.autograd.Function):
+    """The fold of plain tensors for which the back end has everything ready."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, made: PreparedNodesFold, key: str, order: Order, x: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        """As of `_Fold`; all that backward reads lies in one piece of memory."""
+        call = NodesCall(nodes_bound_of(key), order, x, weights)
+        results, memory = made.forward(call.sorted_inputs(), weights, keep=True)
+        ctx.set_materialize_grads(False)
+        ctx.made, ctx.key, ctx.order = made, key, order
+        ctx.save_for_backward(x, *weights, memory)
+        return tuple(call.outputs(results))
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
+        """The cotangents of all arrays."""
+        x, *weights, memory = ctx.saved_tensors
+        call = NodesCall(nodes_bound_of(ctx.key), ctx.order, x, weights)
+        if torch.is_grad_enabled():
+            return None, None, None, *_differentiable(call, cotangents)
+        sent = call.sent(cotangents)
+        if is_transformed(sent):  # many cotangents at once
+            rows = call.forward("reference")
+            found = call.backward("reference", rows, sent, differentiable=True)
+        else:
+            d_x, *found = ctx.made.backward(call.sorted_inputs(), weights, memory, sent)
+            found = [call.unsorted(d_x), *found]
+        return None, None, None, *found
+
+
+_apply: Callable[..., tuple[Tensor, ...]] = super(torch.autograd.Function, _Prepared).apply
+"""Without what torch does for wrapped tensors first: there are none here."""
 
 
 def _differentiable(
@@ -88,13 +125,20 @@ def fold_nodes(
     """
     tensors = [x, *weights]
     call = NodesCall(nodes_bound_of(key), order, x, weights)
-    with torch.autocast(x.device.type, enabled=False):
+    with exact(x):
         if is_transformed(tensors):
             rows = call.forward("reference", differentiable=True, saving=False)
-        elif torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-            y, *ends = _Fold.apply(key, order, *tensors)  # type: ignore[no-untyped-call]
+            y, *ends = call.outputs(rows)
             return y, ends
+        keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        made = call.prepared() if is_plain(tensors) else None
+        if made is not None and made.fits(call.inputs, weights, keep=keep):
+            if keep:
+                y, *ends = _apply(made, key, order, *tensors)
+            else:
+                y, *ends = call.outputs(made.forward(call.sorted_inputs(), weights, keep=False)[0])
+        elif keep:
+            y, *ends = _Fold.apply(key, order, *tensors)  # type: ignore[no-untyped-call]
         else:
-            rows = call.forward(call.backend_name(), saving=False)
-        y, *ends = call.outputs(rows[: len(call.results)])
+            y, *ends = call.outputs(call.forward(call.backend_name(), saving=False))
     return y, ends

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.backends.nodes import Integers, Nodes
+from cellwise.backends.nodes import Nodes
 from cellwise.structures.forest import Forest
-from cellwise.structures.forest_levels import offsets, ranges
+from cellwise.structures.forest_levels import by_value, offsets, ranges
 
 NOTHING = np.zeros(0, np.int64)
 
@@ -23,20 +23,15 @@ class Order:
     Attributes:
         nodes: what back ends walk over.
         order: int64 [N], the forest's node in each row.
+        rank: int64 [N], the row of each of the forest's nodes.
         ends: int64 [R], the nodes of the forest at which a sweep ends: roots, or leaves if it runs
             down.
     """
 
     nodes: Nodes
     order: Tensor
+    rank: Tensor
     ends: Tensor
-
-    @cached_property
-    def rank(self) -> Tensor:
-        """int64 [N], the row of each of the forest's nodes."""
-        found = torch.empty_like(self.order)
-        found[self.order] = torch.arange(len(self.order))
-        return found
 
     @cached_property
     def end_rows(self) -> Tensor:
@@ -60,7 +55,7 @@ def ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
 
 def _ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
     levels = forest.depths if down else forest.levels
-    order = np.argsort(levels, kind="stable")
+    order = by_value(levels)
     sizes = np.bincount(levels) if len(levels) else NOTHING
     starts = offsets(sizes)
     n_leaves = int(sizes[0]) if leaf and len(sizes) else 0
@@ -78,8 +73,5 @@ def _ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
         NOTHING if forest.relations is None else forest.relations[edges],
         forest.tree_of_node[order],
     )
-    return Order(nodes, _tensor(order), _tensor(forest.leaves if down else forest.roots))
-
-
-def _tensor(numbers: Integers) -> Tensor:
-    return torch.from_numpy(np.array(numbers, dtype=np.int64))
+    ends = forest.leaves if down else forest.roots
+    return Order(nodes, *(torch.from_numpy(found) for found in (order, rank, ends)))

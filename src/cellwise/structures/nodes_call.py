@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cellwise.backends import NODES_BACKENDS, serving_nodes
-from cellwise.backends.base import NodesBound, NodesFeed
+from cellwise.backends.base import NodesBound, NodesFeed, PreparedNodesFold
 from cellwise.passes.content import content
 from cellwise.passes.nodes import CompiledNodes
 from cellwise.structures.known import Known
@@ -58,6 +58,11 @@ class NodesCall:
         """The back end that serves the arrays and the forest at hand."""
         return serving_nodes(self.bound, self.inputs, self.order.nodes)[0].name
 
+    def prepared(self) -> PreparedNodesFold | None:
+        """The fold with all that its back end can make ready before it has the arrays."""
+        bound, x, nodes = self.bound, self.inputs, self.order.nodes
+        return serving_nodes(bound, x, nodes)[0].prepared(bound, x, nodes, len(x))
+
     def forward(
         self, backend: str, *, differentiable: bool = False, saving: bool = True
     ) -> list[Tensor]:
@@ -65,7 +70,7 @@ class NodesCall:
         served = NODES_BACKENDS[backend]
         keep = [*self.results, *(served.saved(self.bound) if saving else ())]
         feed = NodesFeed(
-            {self._input: self._sorted(self.inputs)},
+            {self._input: self.sorted_inputs()},
             self._parameters(),
             self.inputs,
             differentiable,
@@ -84,7 +89,7 @@ class NodesCall:
         """The cotangents of the input and the parameters, given those of the results' rows."""
         served, compiled = NODES_BACKENDS[backend], self.bound.compiled
         names = [*self.results, *served.saved(self.bound)]
-        rows = {self._input: self._sorted(self.inputs), **dict(zip(names, kept, strict=True))}
+        rows = {self._input: self.sorted_inputs(), **dict(zip(names, kept, strict=True))}
         outs = [compiled.outs[name] for name in self.results]
         rows |= dict(zip(outs, cotangents, strict=True))
         d_input = compiled.names[self._input]
@@ -93,7 +98,7 @@ class NodesCall:
         d_parameters = [swept.totals[compiled.names[n]] for n in compiled.forward.parameters]
         pairs = zip(d_parameters, self.parameters, strict=True)
         return [
-            self._unsorted(swept.rows[d_input]),
+            self.unsorted(swept.rows[d_input]),
             *(d if d.shape == p.shape else d.expand_as(p) for d, p in pairs),
         ]
 
@@ -108,19 +113,23 @@ class NodesCall:
     def _whole(self) -> bool:
         return len(self.inputs) == self.order.nodes.n_rows
 
-    def _sorted(self, rows: Tensor) -> Tensor:
+    def sorted_inputs(self) -> Tensor:
         """The input in the order of the fold; leaves alone lie in it as they are."""
-        return rows.index_select(0, self.order.order) if self._whole else rows
+        return self.inputs.index_select(0, self.order.order) if self._whole else self.inputs
 
-    def _unsorted(self, rows: Tensor) -> Tensor:
+    def unsorted(self, rows: Tensor) -> Tensor:
+        """Rows in the order of the fold as the input's were given."""
         if self._whole:
             return rows.index_select(0, self.order.rank)
         return rows[: len(self.inputs)]
 
     def outputs(self, rows: Sequence[Tensor]) -> list[Tensor]:
-        """The output in the forest's order, [N, ·], and each state at the ends of the sweep."""
+        """The output in the forest's order, [N, ·], and each state at the ends of the sweep.
+
+        `rows` are those of the results, and may be followed by others.
+        """
         y = rows[0].index_select(0, self.order.rank)
-        states = dict(zip(self.results, rows, strict=True))
+        states = dict(zip(self.results, rows, strict=False))
         names = self.bound.compiled.states
         return [y, *(states[name].index_select(0, self.order.end_rows) for name in names)]
 

@@ -1,8 +1,9 @@
-"""Who looks on while tensors are computed with: nobody but autograd, or a transform, or a trace."""
+"""Who looks on while tensors are computed with: autograd alone, a transform, a trace, a cast."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -32,3 +33,11 @@ def is_transformed(tensors: Sequence[Tensor]) -> bool:
     if forward_ad._current_level < 0:
         return False
     return any(forward_ad.unpack_dual(t).tangent is not None for t in tensors)
+
+
+def exact(like: Tensor) -> AbstractContextManager[object]:
+    """A fold computes in its parameters' precision, whatever torch casts around it."""
+    device = like.device.type
+    if not torch.is_autocast_enabled(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)

@@ -16,3 +16,14 @@ def test_each_filling_is_an_array_of_its_own():
     first, second = draft.filled({"a": 1}), draft.filled({"a": 2})
     assert (first[0], second[0]) == (1, 2)
     assert first.buffer_info()[0] != second.buffer_info()[0]
+
+
+def test_a_copy_takes_numbers_of_its_own():
+    draft = Draft([1, 0, At("a")])
+    other = draft.copy()
+    other.put(1, At("b", 4))
+    other.put(0, 5)
+    found = {"a": 100, "b": 10}
+    assert list(draft.filled(found)) == [1, 0, 100]
+    assert list(other.filled(found)) == [5, 14, 100]
+    assert (draft.needs, other.needs) == (["a"], ["a", "b"])

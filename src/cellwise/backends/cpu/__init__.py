@@ -25,6 +25,7 @@ from cellwise.backends.base import (
     NodesFeed,
     NodesSwept,
     PreparedFold,
+    PreparedNodesFold,
     Swept,
 )
 from cellwise.backends.cpu.normal_form import parts, why_none
@@ -84,6 +85,18 @@ class CpuNodes:
     """Equations over the nodes of forests as machine code, rows gathered by address."""
 
     name = "cpu"
+
+    def prepared(
+        self, bound: NodesBound, like: Tensor, nodes: Nodes, n_inputs: int
+    ) -> PreparedNodesFold | None:
+        """The fold over some nodes, with all that can be made ready."""
+        from cellwise.backends.cpu.prepared_nodes import prepared_nodes
+        from cellwise.backends.cpu.target import chosen
+
+        if bound.compiled.forward.labels or self.refuses(bound, like, nodes):
+            return None
+        form = PRECISIONS[like.dtype], chosen()
+        return prepared_nodes(bound, nodes, n_inputs, torch.get_num_threads(), form)
 
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
         """Why it cannot serve the cell, arrays like this one or these nodes, or an empty text."""

@@ -41,6 +41,19 @@ class Draft:
                 number = 0
             self._numbers.append(number)
 
+    def copy(self) -> Draft:
+        """Another draft of the same numbers."""
+        other = Draft()
+        other._numbers, other._holes = self._numbers[:], self._holes[:]
+        return other
+
+    def put(self, slot: int, number: int | At) -> None:
+        """Another number in the place of one that was known."""
+        if isinstance(number, At):
+            self._holes.append((slot, *number))
+        else:
+            self._numbers[slot] = number
+
     @property
     def needs(self) -> list[str]:
         """What has to be known, once each."""

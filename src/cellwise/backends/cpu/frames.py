@@ -17,7 +17,7 @@ class _Slots:
     """What stands in the slots of a program's frames, whoever computes how many rows.
 
     Attributes:
-        numbers: a frame; what depends on the share is 0.
+        draft: of a frame; what depends on the share is 0.
         of_share: slots, and what of the share.
         states: slots, the array that a thread's states begin in, and how many bytes a place takes.
         scratch: slots of the thread's own memory, and how many bytes it takes: for each of its
@@ -29,7 +29,7 @@ class _Slots:
         self.of_share: list[tuple[int, str]] = []
         self.states: list[tuple[int, str, int]] = []
         self.scratch: list[tuple[int, tuple[int, int, int]]] = []
-        self.numbers = [self._number(slot, key) for slot, key in enumerate(compiled.keys)]
+        self.draft = Draft(self._number(slot, key) for slot, key in enumerate(compiled.keys))
 
     def _number(self, slot: int, key: Key) -> int | At:
         """What always stands in a slot; else it is entered in a list of those that change."""
@@ -99,17 +99,16 @@ class Template:
 
     def __init__(self, compiled: Compiled, share: Work):
         self.share, slots = share, _slots(compiled)
-        capacity, numbers = max(compiled.chunk_rows, share.most), slots.numbers.copy()
+        self.draft, self.scratch_bytes = slots.draft.copy(), 0
+        capacity = max(compiled.chunk_rows, share.most)
         for slot, what in slots.of_share:
-            numbers[slot] = capacity if what == "capacity" else share.number(what)
+            self.draft.put(slot, capacity if what == "capacity" else share.number(what))
         for slot, array, a_place in slots.states:
-            numbers[slot] = At(array, share.first * a_place)
-        self.scratch_bytes = 0
+            self.draft.put(slot, At(array, share.first * a_place))
         for slot, (a_place, a_row, in_all) in slots.scratch:
-            numbers[slot] = At("scratch", self.scratch_bytes)
+            self.draft.put(slot, At("scratch", self.scratch_bytes))
             n_bytes = a_place * share.n_places + a_row * capacity + in_all
             self.scratch_bytes += -(-n_bytes // LINE_BYTES) * LINE_BYTES
-        self.draft = Draft(numbers)
 
 
 @lru_cache(maxsize=64)

@@ -34,6 +34,11 @@ class NodeWork:
         self.most = int(counts.max(initial=0))
         self._held: dict[str, Integers] = {"starts": self.starts, "rows": rows}
 
+    def turned(self) -> NodeWork:
+        """The same rows in the other direction."""
+        rows, counts = np.ascontiguousarray(self.rows[::-1]), np.diff(self.starts)[::-1]
+        return NodeWork(self._nodes, rows, counts)
+
     def number(self, what: str) -> int:
         """A count or an address that a kernel's frame holds."""
         if what == "n_levels":
@@ -80,10 +85,15 @@ class NodeRows:
 
     def shares(self, n_threads: int, *, reverse: bool) -> tuple[NodeWork, ...]:
         """The rows of each thread; kept with the nodes."""
-        key = (n_threads, self.leaf, self.backward)
+        turned = self.backward and not self.leaf
+        key = (n_threads, self.leaf, turned)
         found: tuple[NodeWork, ...] | None = self.nodes.works.get(key)
         if found is None:
-            found = self._of_leaves(n_threads) if self.leaf else self._of_trees(n_threads)
+            if turned:
+                up = NodeRows(self.nodes, leaf=False, backward=False)
+                found = tuple(work.turned() for work in up.shares(n_threads, reverse=False))
+            else:
+                found = self._of_leaves(n_threads) if self.leaf else self._of_trees(n_threads)
             self.nodes.works[key] = found
         return found
 
@@ -114,11 +124,7 @@ class NodeRows:
         )
 
     def _work(self, levels: Integers, places: Integers) -> NodeWork:
-        mine = levels[places]
-        counts = np.bincount(mine, minlength=self.nodes.n_levels)
-        if self.backward:
-            places = places[np.argsort(-mine, kind="stable")]
-            counts = counts[::-1]
+        counts = np.bincount(levels[places], minlength=self.nodes.n_levels)
         return NodeWork(self.nodes, places + self.start, counts)
 
     def other(self, index: str) -> Integers:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
 from cellwise.backends.base import Direction, NodesBound, NodesFeed, NodesSwept
-from cellwise.backends.cpu.compiled import Compiled, compiled
 from cellwise.backends.cpu.fixed import Fixed
-from cellwise.backends.cpu.frames import neighbours
+from cellwise.backends.cpu.node_programs import Part, Whole, programs
 from cellwise.backends.cpu.node_work import NodeRows
-from cellwise.backends.cpu.normal_form import parts
 from cellwise.backends.cpu.precisions import PRECISIONS
-from cellwise.backends.cpu.sum_calls import plans
 from cellwise.backends.cpu.sweep import Sweep
-from cellwise.backends.cpu.target import Precision, Target, chosen
+from cellwise.backends.cpu.target import chosen
 from cellwise.backends.nodes import Nodes
 from cellwise.errors import ShapeError
 
@@ -28,93 +23,12 @@ def sweep(
 
     Of a signal that goes with an input that ends with the leaves, only their rows are given back.
     """
-    whole = _prepared(bound, direction, keep, PRECISIONS[feed.like.dtype], chosen())
+    whole = programs(bound, direction, keep, PRECISIONS[feed.like.dtype], chosen())
     return _NodesSweep(whole, feed, nodes).run()
 
 
-class _Part:
-    """One program of a sweep.
-
-    Attributes:
-        code: compiled.
-        leaf: whether it is the leaves'.
-        defined: the names of its equations.
-        neighbours: the signals that are read at neighbours, which may not be there.
-        widest: how many numbers a row has, at most.
-    """
-
-    def __init__(self, code: Compiled, *, leaf: bool):
-        self.code, self.leaf = code, leaf
-        self.defined = frozenset(code.program.system.defined)
-        factors = [f for plan in plans(code) for f in (plan.first, *plan.others)]
-        self.neighbours = list(neighbours(code))
-        self.neighbours += [factor.name for factor in factors if factor.index]
-        outside = [numbers[-1] for numbers in code.outside.values() if numbers]
-        self.widest = max([1, *code.layout.sizes.values(), *outside])
-
-
-class _Whole:
-    """Both programs, and what is the same in every sweep.
-
-    Attributes:
-        bound: the cell.
-        backward: whether this is its derivative.
-        keep: the signals to give back.
-        parts: in the order in which they run.
-        outside: the shapes of what comes from outside, and whether only leaves read it.
-        widest: how many numbers a row has, at most.
-    """
-
-    def __init__(self, bound: NodesBound, direction: Direction, keep: tuple[str, ...]):
-        self.bound, self.backward, self.keep = bound, direction == "backward", keep
-        self.labels = bound.compiled.forward.labels
-        self.parts: list[_Part] = []
-        self.outside: dict[str, tuple[tuple[int, ...], bool]] = {}
-        self.widest = 1
-
-    def add(self, part: _Part) -> None:
-        """Another program."""
-        self.parts.insert(0 if self.backward else len(self.parts), part)
-        for name, shape in part.code.outside.items():
-            _, only_leaves = self.outside.get(name, (shape, True))
-            self.outside[name] = shape, only_leaves and part.leaf
-        self.widest = max(self.widest, part.widest)
-
-    def gaps(self, name: str) -> list[bool]:
-        """Of whose rows nothing computes a signal: leaves' (True), those of the levels (False)."""
-        return [part.leaf for part in self.parts if name not in part.defined]
-
-    def shape(self, name: str) -> list[int]:
-        """The shape of a row."""
-        system = self.bound.compiled
-        sizes = dict(self.bound.sizes)
-        found = (system.backward if self.backward else system.forward).shape_of(name)
-        return [size.evaluate(sizes) for size in found]
-
-
-@lru_cache(maxsize=512)
-def _prepared(
-    bound: NodesBound,
-    direction: Direction,
-    keep: tuple[str, ...],
-    precision: Precision,
-    target: Target,
-) -> _Whole:
-    """The programs of a sweep, compiled; kept for the next one."""
-    main, leaf = parts(bound)
-    whole = _Whole(bound, direction, keep)
-    sent = leaf.program(direction).system.given if leaf else ()
-    for part in (leaf, main):
-        if part is not None:
-            defined = part.program(direction).system.defined
-            wanted = dict.fromkeys(name for name in (*keep, *sent) if name in defined)
-            code = compiled(part, direction, tuple(wanted), precision, target)
-            whole.add(_Part(code, leaf=part is leaf))
-    return whole
-
-
 class _NodesSweep:
-    def __init__(self, whole: _Whole, feed: NodesFeed, nodes: Nodes):
+    def __init__(self, whole: Whole, feed: NodesFeed, nodes: Nodes):
         self.whole, self.nodes = whole, nodes
         self.like, self.parameters = feed.like, feed.parameters
         self.rows = {name: t.contiguous() for name, t in feed.rows.items()}
@@ -134,7 +48,7 @@ class _NodesSweep:
         self._fill()
         return NodesSwept({name: self.rows[name] for name in self.whole.keep}, self._all_totals())
 
-    def _part(self, part: _Part) -> None:
+    def _part(self, part: Part) -> None:
         """Run one program over its rows."""
         code = part.code
         fixed = Fixed(self.parameters, code.constants, code.sizes, self.like.dtype)
@@ -148,7 +62,7 @@ class _NodesSweep:
             known = self.totals.get(name)
             self.totals[name] = total if known is None else known + total
 
-    def _extent(self, part: _Part) -> NodeRows:
+    def _extent(self, part: Part) -> NodeRows:
         return NodeRows(self.nodes, leaf=part.leaf, backward=self.whole.backward)
 
     def _count(self, name: str) -> int:

@@ -1,0 +1,368 @@
+"""A fold over one forest with everything prepared but addresses: the way of calls by autograd.
+
+As `prepared` for sequences. Most is the same for all forests: while a network is trained, each one
+is folded over once. The programs of the leaves and of the levels go to the threads in one call, and
+so do the sums behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from functools import cached_property, lru_cache
+from math import prod
+
+import torch
+from torch import Tensor
+
+from cellwise.backends.base import Direction, NodesBound
+from cellwise.backends.cpu.compiled import shapes_outside
+from cellwise.backends.cpu.fixed import Fixed
+from cellwise.backends.cpu.frames import Template
+from cellwise.backends.cpu.memory import new_rows, new_scratch
+from cellwise.backends.cpu.node_programs import Part, Whole, programs
+from cellwise.backends.cpu.node_work import NodeRows
+from cellwise.backends.cpu.parallel import joined, run
+from cellwise.backends.cpu.precisions import DTYPES
+from cellwise.backends.cpu.sum_calls import plans, sum_calls
+from cellwise.backends.cpu.sweep import Job
+from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
+from cellwise.backends.cpu.totals import pieces_of
+from cellwise.backends.cpu.work import address_of
+from cellwise.backends.nodes import Nodes
+from cellwise.passes.rows import RowPrograms
+
+_address = Tensor.data_ptr
+
+
+class _Rows:
+    """Signals over rows that lie in one piece of memory, each on a line."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], item_bytes: int):
+        self._item_bytes = item_bytes
+        self._rows = [(f"rows {n}", shape, prod(shape) * item_bytes) for n, shape in shapes.items()]
+
+    def n_bytes(self, n_rows: int) -> int:
+        """How large the memory is."""
+        return sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
+
+    def place(self, found: dict[str, int], start: int, n_rows: int) -> int:
+        """Enter where each signal lies, in memory that starts there; where that ends."""
+        for need, _, row_bytes in self._rows:
+            found[need] = start
+            start += _on_lines(n_rows * row_bytes)
+        return start
+
+    def view(self, memory: Tensor, number: int, n_rows: int) -> Tensor:
+        """A signal as a tensor, by its number."""
+        first = sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
+        _, shape, row_bytes = self._rows[number]
+        start, end = (n // self._item_bytes for n in (first, first + n_rows * row_bytes))
+        return memory[start:end].view(n_rows, *shape)
+
+
+def _on_lines(n_bytes: int) -> int:
+    return -(-n_bytes // LINE_BYTES) * LINE_BYTES
+
+
+class _Program:
+    """One program, for any forest.
+
+    Args:
+        passed: the signals that other programs read, or the user.
+
+    Attributes:
+        own: the signals over rows that are nobody else's; another program may have some of the
+            same names.
+        sums: what is summed over the rows, if anything is.
+        scratch_bytes: what the sums take.
+        indices: how drafts call the neighbours that the sums read, and at which index these are.
+    """
+
+    def __init__(self, part: Part, n_threads: int, passed: Container[str]):
+        self.code, self.leaf, shapes = part.code, part.leaf, part.code.shapes
+        own = {name: shapes[name] for name in self.code.layout.kept if name not in passed}
+        self.own = _Rows(own, self.code.item_bytes)
+        self.sums = sum_calls(self.code, n_threads) if self.code.closings else None
+        self.scratch_bytes = self.sums.scratch_bytes if self.sums else 0
+        needs = [need.partition(" ") for need in (self.sums.needs if self.sums else ())]
+        self.indices = [(f"index {key}", key) for kind, _, key in needs if kind == "index"]
+        factors = [f for plan in plans(self.code) for f in (plan.first, *plan.others)]
+        widths = {factor.name: factor.width for factor in factors if not factor.index}
+        self._summed = [
+            (f"own {name}", f"rows {name}", width * self.code.item_bytes)
+            for name, width in widths.items()
+        ]
+
+    def sum_from(self, found: dict[str, int], first_row: int) -> None:
+        """Enter where the first row lies of all that is summed."""
+        for need, rows, row_bytes in self._summed:
+            found[need] = found[rows] + first_row * row_bytes
+
+    def compute(self, found: dict[str, int], parameters: Mapping[str, Tensor]) -> list[Tensor]:
+        """The values of what is computed of parameters alone."""
+        code = self.code
+        if not code.computed:
+            return []
+        like = next(iter(parameters.values()))
+        fixed = Fixed(parameters, code.constants, code.sizes, like.dtype)
+        values = [fixed(node).contiguous() for node in code.computed]
+        found.update(zip(code.computed.values(), map(_address, values), strict=True))
+        return values
+
+
+class _Half:
+    """One direction of a cell's fold, for any forest.
+
+    Attributes:
+        whole: the programs.
+        programs: the same in the order in which they run, each with what belongs to it.
+        kept: the signals that are given back.
+        sent: those that one program makes and another reads.
+        absent: what is read of neighbours that are not there: addresses of zeros.
+    """
+
+    def __init__(self, whole: Whole, n_threads: int):
+        self.whole, self.n_threads = whole, n_threads
+        codes = [part.code for part in whole.parts]
+        made = {name: code.shapes[name] for code in codes for name in code.layout.kept}
+        read = {n for part in whole.parts for n in (*part.code.outside, *part.neighbours)}
+        sent = {n: shape for n, shape in made.items() if n in read and n not in whole.keep}
+        passed = {*sent, *whole.keep}
+        self.programs = [_Program(part, n_threads, passed) for part in whole.parts]
+        item_bytes = codes[0].item_bytes
+        self.sent = _Rows(sent, item_bytes)
+        self.kept = _Rows({name: tuple(whole.shape(name)) for name in whole.keep}, item_bytes)
+        self._zeros = torch.zeros(whole.widest, dtype=DTYPES[codes[0].precision], device="cpu")
+        absent = dict.fromkeys(name for part in whole.parts for name in part.neighbours)
+        self.absent = dict.fromkeys([f"edge {name}" for name in absent], _address(self._zeros))
+        self.computes = any(code.computed for code in codes)
+        found = [plan for code in codes for plan in plans(code)]
+        copied = any(plan.copied or plan.kind == "labelled" for plan in found)
+        self.makes_all = not copied and all(code.makes_all for code in codes)
+
+    def totals(self, outs: Sequence[Sequence[Tensor]]) -> dict[str, Tensor]:
+        """The lines of the programs' totals; what leaves and levels share is added up."""
+        totals: dict[str, Tensor] = {}
+        for program, own in zip(self.programs, outs, strict=True):
+            if program.sums:
+                for name, total in pieces_of(program.code, program.sums.shaped(own)).items():
+                    totals[name] = totals[name] + total if name in totals else total
+        return totals
+
+
+class _Cell:
+    """A bound cell's fold, for any forest.
+
+    Attributes:
+        needs: how drafts call the input and the parameters; `sent`: the results' cotangents.
+        shape, shapes: of a row of the input, and of the parameters.
+        d_input, d_parameters: the names of cotangents.
+        n_results: how many of the kept signals are results; they come first.
+    """
+
+    def __init__(
+        self, bound: NodesBound, n_threads: int, precision: Precision, target: Target
+    ) -> None:
+        compiled, self._form = bound.compiled, (precision, target)
+        self._bound, self._n_threads, self.dtype = bound, n_threads, DTYPES[precision]
+        system, names, (name,) = compiled.forward, compiled.names, compiled.forward.inputs
+        self.parameters = list(system.parameters)
+        self.needs = [f"rows {name}", *(f"parameter {name}" for name in self.parameters)]
+        shapes = shapes_outside(system, dict(bound.sizes))
+        self.shape, self.shapes = shapes[name], [shapes[name] for name in self.parameters]
+        self.d_input, self.d_parameters = names[name], [names[name] for name in self.parameters]
+        self._results, self.n_results = compiled.results, len(compiled.results)
+        self.sent = [f"rows {compiled.outs[name]}" for name in compiled.results]
+
+    def _half(self, direction: Direction, keep: tuple[str, ...]) -> _Half:
+        return _Half(programs(self._bound, direction, keep, *self._form), self._n_threads)
+
+    @cached_property
+    def inference(self) -> _Half:
+        """The forward of a call that has no backward."""
+        return self._half("forward", self._results)
+
+    @cached_property
+    def forward(self) -> _Half:
+        """The forward of one that has."""
+        rows = self._bound.rows
+        assert isinstance(rows, RowPrograms)
+        return self._half("forward", (*self._results, *rows.saved))
+
+    @cached_property
+    def backward(self) -> _Half:
+        """The backward."""
+        return self._half("backward", (self.d_input,))
+
+    @cached_property
+    def has_backward(self) -> bool:
+        """Whether its programs make all that a backward asks for, without a copy."""
+        return self.forward.makes_all and self.backward.makes_all
+
+    def gaps(self, *, keep: bool) -> list[tuple[int, bool]]:
+        """The kept signals that some program does not compute, and that others read, or the user.
+
+        By their numbers, and whether they lack the rows of leaves or those of the levels: zeros.
+        """
+        return self._kept_gaps if keep else self._result_gaps
+
+    @cached_property
+    def _result_gaps(self) -> list[tuple[int, bool]]:
+        return _gaps(self.inference.whole, self._results)
+
+    @cached_property
+    def _kept_gaps(self) -> list[tuple[int, bool]]:
+        read = {name for part in self.backward.whole.parts for name in part.neighbours}
+        return _gaps(self.forward.whole, {*self._results, *read})
+
+
+def _gaps(whole: Whole, names: Container[str]) -> list[tuple[int, bool]]:
+    named = ((number, name) for number, name in enumerate(whole.keep) if name in names)
+    return [(number, leaf) for number, name in named for leaf in whole.gaps(name)]
+
+
+@lru_cache(maxsize=512)
+def _cell(bound: NodesBound, n_threads: int, precision: Precision, target: Target) -> _Cell:
+    return _Cell(bound, n_threads, precision, target)
+
+
+class _Sweep:
+    """One direction of a fold over one forest."""
+
+    def __init__(self, half: _Half, nodes: Nodes):
+        self._half, self._n_rows = half, nodes.n_rows
+        backward, n_threads = half.whole.backward, half.n_threads
+        pairs = [(p, NodeRows(nodes, leaf=p.leaf, backward=backward)) for p in half.programs]
+        self._work = [(p, rows, Job(p.code, rows, n_threads, Template)) for p, rows in pairs]
+        others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
+        self._held = others
+        self._indices = [{need: address_of(o) for need, o in found.items()} for found in others]
+        self._bytes = half.sent.n_bytes(self._n_rows)
+        for program, _, job in self._work:
+            own = program.own.n_bytes(self._n_rows)
+            self._bytes += own + job.scratch_bytes + program.scratch_bytes
+
+    def run(self, found: dict[str, int], parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run the programs, then the sums: the lines of the programs' totals."""
+        half = self._half
+        memory, place = new_scratch(self._bytes)
+        place = half.sent.place(found, place, self._n_rows)
+        found.update(half.absent)
+        packings, kernels, sums, outs, held = [], [], [], [], []
+        for (program, rows, job), indices in zip(self._work, self._indices, strict=True):
+            place = program.own.place(found, place, self._n_rows)
+            held += program.compute(found, parameters)
+            packing, kernel = job.rounds(found, place)
+            packings.append(packing)
+            kernels.append(kernel)
+            place += job.scratch_bytes
+            outs.append(program.sums.new_results() if program.sums else [])
+            if program.sums:
+                found.update(indices)
+                program.sum_from(found, rows.start)
+                sums.append(program.sums.round(found, outs[-1], rows.n_rows, place))
+                place += program.scratch_bytes
+        rounds = [joined(packings), *kernels]
+        run([*rounds, joined(sums)] if sums else rounds, half.n_threads)
+        del memory, held  # all of it has been read
+        return half.totals(outs)
+
+
+class PreparedNodes:
+    """A bound cell's fold over one forest.
+
+    The input has a row for each node, in the order of the fold, or one for each leaf, if that is
+    how many `n_inputs` are.
+    """
+
+    def __init__(self, cell: _Cell, nodes: Nodes, n_inputs: int):
+        self._cell, self._nodes = cell, nodes
+        self._shape = (n_inputs, *cell.shape)
+
+    @cached_property
+    def _inference(self) -> _Sweep:
+        return _Sweep(self._cell.inference, self._nodes)
+
+    @cached_property
+    def _forward(self) -> _Sweep:
+        return _Sweep(self._cell.forward, self._nodes)
+
+    @cached_property
+    def _backward(self) -> _Sweep:
+        return _Sweep(self._cell.backward, self._nodes)
+
+    def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
+        """Whether arrays have the form that it takes, and it makes all that is asked for."""
+        cell = self._cell
+        in_form = x.shape == self._shape and all(
+            t.dtype is cell.dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
+            for t, shape in zip(parameters, cell.shapes, strict=True)
+        )
+        return in_form and (cell.has_backward if keep else cell.inference.makes_all)
+
+    def forward(
+        self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool
+    ) -> tuple[list[Tensor], Tensor]:
+        """The rows of the results, and the memory that they and what backward needs lie in."""
+        cell, n_rows, x = self._cell, self._nodes.n_rows, x.contiguous()
+        half = cell.forward if keep else cell.inference
+        kept = half.kept
+        memory = new_rows(x, (kept.n_bytes(n_rows) // x.itemsize,))
+        found = self._found(x, parameters)
+        kept.place(found, memory.data_ptr(), n_rows)
+        sweep = self._forward if keep else self._inference
+        sweep.run(found, self._by_name(parameters, computes=half.computes))
+        for number, leaf in cell.gaps(keep=keep):
+            self._part(kept.view(memory, number, n_rows), leaf=leaf).zero_()
+        return [kept.view(memory, number, n_rows) for number in range(cell.n_results)], memory
+
+    def backward(
+        self, x: Tensor, parameters: Sequence[Tensor], memory: Tensor, sent: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The cotangents of all arrays, given those of the results' rows."""
+        cell, x = self._cell, x.contiguous()
+        found = self._found(x, parameters)
+        cell.forward.kept.place(found, memory.data_ptr(), self._nodes.n_rows)
+        found.update(zip(cell.sent, map(_address, sent), strict=True))
+        d_x = torch.empty_like(x)
+        found[f"rows {cell.d_input}"] = d_x.data_ptr()
+        named = self._by_name(parameters, computes=cell.backward.computes)
+        totals = self._backward.run(found, named)
+        for leaf in cell.backward.whole.gaps(cell.d_input):
+            self._part(d_x, leaf=leaf).zero_()
+        pairs = zip(cell.d_parameters, parameters, strict=True)
+        return [d_x, *(_shaped(totals.get(name), parameter) for name, parameter in pairs)]
+
+    def _found(self, x: Tensor, parameters: Sequence[Tensor]) -> dict[str, int]:
+        return dict(zip(self._cell.needs, map(_address, (x, *parameters)), strict=True))
+
+    def _by_name(self, parameters: Sequence[Tensor], *, computes: bool) -> dict[str, Tensor]:
+        """The parameters, if anything is computed of them ahead of the rows."""
+        return dict(zip(self._cell.parameters, parameters, strict=True)) if computes else {}
+
+    def _part(self, rows: Tensor, *, leaf: bool) -> Tensor:
+        """The rows of leaves, or those of the levels."""
+        n_leaves = self._nodes.n_leaves
+        return rows[:n_leaves] if leaf else rows[n_leaves:]
+
+
+def _shaped(total: Tensor | None, parameter: Tensor) -> Tensor:
+    """A parameter's cotangent; zeros where nothing reads it."""
+    if total is None:
+        return torch.zeros_like(parameter)
+    return total if total.shape == parameter.shape else total.expand_as(parameter)
+
+
+def prepared_nodes(
+    bound: NodesBound,
+    nodes: Nodes,
+    n_inputs: int,
+    n_threads: int,
+    form: tuple[Precision, Target],
+) -> PreparedNodes:
+    """The prepared fold, kept with the nodes."""
+    key = bound, n_inputs, n_threads, form
+    found: PreparedNodes | None = nodes.works.get(key)
+    if found is None:
+        found = nodes.works[key] = PreparedNodes(_cell(bound, n_threads, *form), nodes, n_inputs)
+    return found
