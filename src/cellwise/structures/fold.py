@@ -199,14 +199,22 @@ class _Prepared(torch.autograd.Function):
         first, second = ctx.counts[0], sum(ctx.counts)
         edges = tensors[first:second]
         given = [d for d in (d_y, *d_ends) if d is not None]
-        if not torch.is_grad_enabled() and made.has_backward and not is_transformed(given):
-            sent = [torch.zeros_like(y) if d_y is None else d_y.contiguous()]
-            for edge, end in zip(edges, d_ends, strict=True):
-                sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
-            return None, None, None, *made.backward(tensors, y, kept, sent)
-        key, level_sizes = ctx.call
-        call = Call(key, Arrays(tensors[:first], edges, tensors[second:]), level_sizes)
-        return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends))
+        in_form = y.is_contiguous() and kept.is_contiguous() and kept.dtype is y.dtype
+        with exact(y):
+            if (
+                in_form
+                and not torch.is_grad_enabled()
+                and made.has_backward
+                and made.fits(tensors, keep=True)
+                and not is_transformed(given)
+            ):
+                sent = [torch.zeros_like(y) if d_y is None else d_y.contiguous()]
+                for edge, end in zip(edges, d_ends, strict=True):
+                    sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
+                return None, None, None, *made.backward(tensors, y, kept, sent)
+            key, level_sizes = ctx.call
+            call = Call(key, Arrays(tensors[:first], edges, tensors[second:]), level_sizes)
+            return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends))
 
 
 @lru_cache(maxsize=64)
@@ -316,8 +324,10 @@ def _folded(
             return y, ends
         call = Call(key, arrays, level_sizes)
         outputs = _forward(call, call.kept[:1])
-    elif keep:
-        outputs = list(_apply(made, (key, level_sizes), counts, *tensors))
     else:
-        outputs, _ = made.forward(tensors, keep=False)
+        with exact(tensors[0]):
+            if keep:
+                outputs = list(_apply(made, (key, level_sizes), counts, *tensors))
+            else:
+                outputs, _ = made.forward(tensors, keep=False)
     return outputs[0], outputs[1:]

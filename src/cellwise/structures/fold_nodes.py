@@ -41,14 +41,15 @@ class _Fold(torch.autograd.Function):
         x, *rest = ctx.saved_tensors
         weights, rows = rest[: ctx.count], rest[ctx.count :]
         call = NodesCall(nodes_bound_of(ctx.key), ctx.order, x, weights)
-        if torch.is_grad_enabled():
-            return None, None, *_differentiable(call, cotangents)
-        backend = ctx.backend
-        sent = call.sent(cotangents)
-        batched = is_transformed(sent)  # many cotangents at once
-        if batched and backend != "reference":
-            backend, rows = "reference", call.forward("reference")
-        return None, None, *call.backward(backend, rows, sent, differentiable=batched)
+        with exact(x):
+            if torch.is_grad_enabled():
+                return None, None, *_differentiable(call, cotangents)
+            backend = ctx.backend
+            sent = call.sent(cotangents)
+            batched = is_transformed(sent)  # many cotangents at once
+            if batched and backend != "reference":
+                backend, rows = "reference", call.forward("reference")
+            return None, None, *call.backward(backend, rows, sent, differentiable=batched)
 
 
 class _Prepared(torch.autograd.Function):
@@ -71,20 +72,23 @@ class _Prepared(torch.autograd.Function):
         """The cotangents of all arrays."""
         x, *weights, memory = ctx.saved_tensors
         call = NodesCall(nodes_bound_of(ctx.key), ctx.order, x, weights)
-        if torch.is_grad_enabled():
-            return None, None, None, *_differentiable(call, cotangents)
-        sent = call.sent(cotangents)
-        if is_transformed(sent):  # many cotangents at once
-            rows = call.forward("reference")
-            found = call.backward("reference", rows, sent, differentiable=True)
-        else:
-            d_x, *found = ctx.made.backward(call.sorted_inputs(), weights, memory, sent)
-            found = [call.unsorted(d_x), *found]
+        with exact(x):
+            if torch.is_grad_enabled():
+                return None, None, None, *_differentiable(call, cotangents)
+            sent = call.sent(cotangents)
+            if is_transformed(sent):  # many cotangents at once
+                rows = call.forward("reference")
+                found = call.backward("reference", rows, sent, differentiable=True)
+            else:
+                whole = [weight.contiguous() for weight in weights]  # as hooks may not give them
+                arrays = call.sorted_inputs(), whole, memory.contiguous()
+                d_x, *found = ctx.made.backward(*arrays, sent)
+                found = [call.unsorted(d_x), *found]
         return None, None, None, *found
 
 
 _apply: Callable[..., tuple[Tensor, ...]] = super(torch.autograd.Function, _Prepared).apply
-"""Without what torch does for wrapped tensors first: there are none here."""
+"""Without what torch does for wrapped tensors first: none comes here."""
 
 
 def _differentiable(
@@ -126,12 +130,12 @@ def fold_nodes(
     tensors = [x, *weights]
     call = NodesCall(nodes_bound_of(key), order, x, weights)
     with exact(x):
-        if is_transformed(tensors):
+        if not is_plain(tensors) or is_transformed(tensors):
             rows = call.forward("reference", differentiable=True, saving=False)
             y, *ends = call.outputs(rows)
             return y, ends
         keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        made = call.prepared() if is_plain(tensors) else None
+        made = call.prepared()
         if made is not None and made.fits(call.inputs, weights, keep=keep):
             if keep:
                 y, *ends = _apply(made, key, order, *tensors)

@@ -36,7 +36,8 @@ class Order:
     @cached_property
     def end_rows(self) -> Tensor:
         """int64 [R], the rows of the ends."""
-        return self.rank[self.ends]
+        with torch.inference_mode(mode=False):
+            return self.rank[self.ends]
 
 
 def ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
@@ -74,4 +75,5 @@ def _ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
         forest.tree_of_node[order],
     )
     ends = forest.leaves if down else forest.roots
-    return Order(nodes, *(torch.from_numpy(found) for found in (order, rank, ends)))
+    with torch.inference_mode(mode=False):  # they stay with the forest
+        return Order(nodes, *(torch.from_numpy(found) for found in (order, rank, ends)))

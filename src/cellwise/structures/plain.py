@@ -23,10 +23,15 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_transformed(tensors: Sequence[Tensor]) -> bool:
-    """Whether a `torch.func` transform or a forward-mode derivative is at work on a tensor."""
+    """Whether a `torch.func` transform is at work, or a forward-mode derivative on a tensor.
+
+    Within a transform torch takes no simple autograd function, whatever it transforms.
+    """
     if torch.compiler.is_compiling():
         return False
     functorch = torch._C._functorch
+    if functorch.peek_interpreter_stack() is not None:
+        return True
     wrapped = (functorch.is_functorch_wrapped_tensor, functorch.is_legacy_batchedtensor)
     if any(any(map(check, tensors)) for check in wrapped):
         return True

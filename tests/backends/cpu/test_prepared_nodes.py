@@ -132,3 +132,18 @@ def _call(layer: Any, forest: cw.Forest, x: Tensor) -> NodesCall:
 
     order = ordered(forest, leaf=True, down=False)
     return NodesCall(nodes_bound_of(layer._key), order, x, [layer.weight(n) for n in layer._used])
+
+
+def test_too_few_rows_are_an_error_not_foreign_memory():
+    layer, forest, x = fold()
+    (inner,) = layer._layers
+    for rows in (x[:2], x[:0]):
+        with pytest.raises(cw.ShapeError, match="must have shape"):
+            inner(rows, forest)
+
+
+def test_rows_of_leaves_do_not_do_where_all_nodes_read_them():
+    layer = cw.Recursive("tree_lstm", 3, 4, backend="cpu")
+    forest = cw.Forest.from_children([[[1, 2], [], [3, 4], [], []]])
+    with pytest.raises(cw.ShapeError, match="must have shape"):
+        layer._layers[0](torch.randn(3, 3), forest)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import cache
 
 from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
+from cellwise.backends.cpu.once import once
 from cellwise.backends.cpu.parallel import Round
 from cellwise.backends.cpu.target import Target, chosen
 
@@ -37,7 +37,7 @@ def call(function: int, *arguments: int | At) -> Sequence[int | At]:
     return (function, *arguments, *([0] * (MOST_ARGUMENTS - len(arguments))))
 
 
-@cache
+@once
 def _library() -> Library:
     target = chosen()
     return Library(kept_image(lambda: _image(target), target, "calls"), target)
@@ -49,6 +49,6 @@ def _image(target: Target) -> bytes:
     return assemble(emit_calls(target, MOST_ARGUMENTS), target)
 
 
-@cache
+@once
 def _address() -> int:
     return _library().address("calls")

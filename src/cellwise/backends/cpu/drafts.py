@@ -14,8 +14,9 @@ class At(NamedTuple):
         need: what has to be known. In a sweep: `rows h` (an array over all rows), `own h` (its
             first row that is summed), `edge h`, `last h` (the state that comes out), `parameter W`,
             `fixed 0` (what is computed of parameters), `index t-1`, `moved 0` (a first factor in
-            its place), `out 0` (a total), `table` (what sums are described in), `scratch`,
-            `weights` (packed), `count` (the number of rows).
+            its place), `out 0` (a total), `table` (what describes sums), `scratch` (a thread's
+            own memory), `shared` (that of threads with the same rows), `weights` (packed), `count`
+            (the number of rows).
     """
 
     need: str
@@ -23,9 +24,14 @@ class At(NamedTuple):
 
 
 class Draft:
-    """Numbers in the making, and where among them stands what is known only in a call."""
+    """Numbers in the making, and where among them stands what is known only in a call.
+
+    Attributes:
+        held: what addresses among the numbers point at.
+    """
 
     def __init__(self, numbers: Iterable[int | At] = ()) -> None:
+        self.held: object = None
         self._numbers = array("q")
         self._holes: list[tuple[int, str, int]] = []
         self.add(numbers)
@@ -44,11 +50,11 @@ class Draft:
     def copy(self) -> Draft:
         """Another draft of the same numbers."""
         other = Draft()
-        other._numbers, other._holes = self._numbers[:], self._holes[:]
+        other._numbers, other._holes, other.held = self._numbers[:], self._holes[:], self.held
         return other
 
     def put(self, slot: int, number: int | At) -> None:
-        """Another number in the place of one that was known."""
+        """Another number in the place of one that was known; not of one that is not."""
         if isinstance(number, At):
             self._holes.append((slot, *number))
         else:

@@ -24,8 +24,8 @@ class NodeWork:
         most: rows in the largest level.
     """
 
-    first = 0
-    n_places = 0
+    first = n_places = 0
+    member, members = 0, 1
 
     def __init__(self, nodes: Nodes, rows: Integers, counts: Integers):
         self._nodes, self.rows = nodes, rows
@@ -43,17 +43,22 @@ class NodeWork:
         """A count or an address that a kernel's frame holds."""
         if what == "n_levels":
             return len(self.starts) - 1
-        if what == "n_places":
-            return self.n_places
+        if what in ("n_places", "member", "members"):
+            found: int = getattr(self, what)
+            return found
         if what not in self._held:
             kind, _, name = what.partition(" ")
             if what == "table label":
-                self._held[what] = self._nodes.labels_above[self.rows]
+                self._keep(what, self._nodes.labels_above[self.rows])
             elif kind == "table":
-                self._held[what] = self._nodes.neighbour(name)[self.rows]
+                self._keep(what, self._nodes.neighbour(name)[self.rows])
             else:
                 self._gather(name)
         return address_of(self._held[what])
+
+    def _keep(self, what: str, numbers: Integers) -> None:
+        """Hold numbers, unless another thread has been quicker: their address is given away."""
+        self._held.setdefault(what, numbers)
 
     def _gather(self, over: str) -> None:
         """The lists of the rows that each of the thread's rows gathers."""
@@ -61,8 +66,8 @@ class NodeWork:
         counts = first[self.rows + 1] - first[self.rows]
         begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         places = np.arange(begins[-1]) + np.repeat(first[self.rows] - begins[:-1], counts)
-        self._held[f"list_first {over}"] = begins
-        self._held[f"list {over}"] = np.ascontiguousarray(others[places])
+        self._keep(f"list_first {over}", begins)
+        self._keep(f"list {over}", np.ascontiguousarray(others[places]))
 
 
 def _cut(counts: Integers) -> Integers:
@@ -126,6 +131,11 @@ class NodeRows:
     def _work(self, levels: Integers, places: Integers) -> NodeWork:
         counts = np.bincount(levels[places], minlength=self.nodes.n_levels)
         return NodeWork(self.nodes, places + self.start, counts)
+
+    def team(self, n_threads: int, *, reverse: bool) -> tuple[NodeWork, ...]:
+        """Nodes are never shared: whole trees go to threads."""
+        del n_threads, reverse
+        return ()
 
     def other(self, index: str) -> Integers:
         """For each row, which one is read at an index; -1 where there is none."""

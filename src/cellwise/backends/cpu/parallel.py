@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
+from cellwise.backends.cpu.once import once
 from cellwise.backends.cpu.target import Target, chosen
 
 Runner = Literal["openmp", "threads"]
@@ -87,6 +88,31 @@ def _job(rounds: Sequence[Round], openmp: tuple[int, int, int] = (0, 0, 0)) -> a
     return job
 
 
+def openmp_function(name: Literal["barrier", "n_threads"]) -> int:
+    """The address of a function of OpenMP's that compiled code calls; 0: there is none."""
+    openmp = _openmp()
+    return 0 if openmp is None else int(getattr(openmp, name))
+
+
+MOST_MEETING = 8
+"""So many threads at most meet amid a task: to wait for more may take longer than to work."""
+
+
+def can_meet(n_threads: int) -> bool:
+    """Whether tasks on so many threads can wait for one another, and each has a processor."""
+    if not 1 < n_threads <= MOST_MEETING or not openmp_function("barrier"):
+        return False
+    return n_threads <= _n_processors()
+
+
+@cache
+def _n_processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def runner() -> Runner:
     """Whose threads take the tasks now: torch's OpenMP, or Python's."""
     return "threads" if _forked or _openmp() is None else "openmp"
@@ -100,8 +126,10 @@ def _direct(function: int) -> Callable[[int], None]:
 def _on_threads(job: array[int], n_threads: int) -> None:
     share, place = _code().share, job.buffer_info()[0]
     others = [_pool(n_threads).submit(share, place, i, n_threads) for i in range(1, n_threads)]
-    share(place, 0, n_threads)
-    wait(others)
+    try:
+        share(place, 0, n_threads)
+    finally:
+        wait(others)  # they read what the caller will free
 
 
 @cache
@@ -156,7 +184,7 @@ class _Code:
         self.team = self._library.address("team")
 
 
-@cache
+@once
 def _code() -> _Code:
     return _Code(chosen())
 

@@ -29,6 +29,7 @@ from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
 from cellwise.backends.cpu.totals import pieces_of
 from cellwise.backends.cpu.work import address_of
 from cellwise.backends.nodes import Nodes
+from cellwise.errors import BackendError
 from cellwise.passes.rows import RowPrograms
 
 _address = Tensor.data_ptr
@@ -103,8 +104,7 @@ class _Program:
         code = self.code
         if not code.computed:
             return []
-        like = next(iter(parameters.values()))
-        fixed = Fixed(parameters, code.constants, code.sizes, like.dtype)
+        fixed = Fixed(parameters, code.constants, code.sizes, DTYPES[code.precision])
         values = [fixed(node).contiguous() for node in code.computed]
         found.update(zip(code.computed.values(), map(_address, values), strict=True))
         return values
@@ -117,8 +117,10 @@ class _Half:
         whole: the programs.
         programs: the same in the order in which they run, each with what belongs to it.
         kept: the signals that are given back.
-        sent: those that one program makes and another reads.
+        passed: those that one program makes and another reads.
         absent: what is read of neighbours that are not there: addresses of zeros.
+        computes: whether something is computed of parameters alone.
+        needs_all: what comes from outside and is read at nodes that are no leaves.
     """
 
     def __init__(self, whole: Whole, n_threads: int):
@@ -130,12 +132,13 @@ class _Half:
         passed = {*sent, *whole.keep}
         self.programs = [_Program(part, n_threads, passed) for part in whole.parts]
         item_bytes = codes[0].item_bytes
-        self.sent = _Rows(sent, item_bytes)
+        self.passed = _Rows(sent, item_bytes)
         self.kept = _Rows({name: tuple(whole.shape(name)) for name in whole.keep}, item_bytes)
         self._zeros = torch.zeros(whole.widest, dtype=DTYPES[codes[0].precision], device="cpu")
         absent = dict.fromkeys(name for part in whole.parts for name in part.neighbours)
         self.absent = dict.fromkeys([f"edge {name}" for name in absent], _address(self._zeros))
         self.computes = any(code.computed for code in codes)
+        self.needs_all = {name for name, (_, leaves) in whole.outside.items() if not leaves}
         found = [plan for code in codes for plan in plans(code)]
         copied = any(plan.copied or plan.kind == "labelled" for plan in found)
         self.makes_all = not copied and all(code.makes_all for code in codes)
@@ -166,7 +169,7 @@ class _Cell:
         compiled, self._form = bound.compiled, (precision, target)
         self._bound, self._n_threads, self.dtype = bound, n_threads, DTYPES[precision]
         system, names, (name,) = compiled.forward, compiled.names, compiled.forward.inputs
-        self.parameters = list(system.parameters)
+        self.input, self.parameters = name, list(system.parameters)
         self.needs = [f"rows {name}", *(f"parameter {name}" for name in self.parameters)]
         shapes = shapes_outside(system, dict(bound.sizes))
         self.shape, self.shapes = shapes[name], [shapes[name] for name in self.parameters]
@@ -237,7 +240,7 @@ class _Sweep:
         others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
         self._held = others
         self._indices = [{need: address_of(o) for need, o in found.items()} for found in others]
-        self._bytes = half.sent.n_bytes(self._n_rows)
+        self._bytes = half.passed.n_bytes(self._n_rows)
         for program, _, job in self._work:
             own = program.own.n_bytes(self._n_rows)
             self._bytes += own + job.scratch_bytes + program.scratch_bytes
@@ -246,7 +249,7 @@ class _Sweep:
         """Run the programs, then the sums: the lines of the programs' totals."""
         half = self._half
         memory, place = new_scratch(self._bytes)
-        place = half.sent.place(found, place, self._n_rows)
+        place = half.passed.place(found, place, self._n_rows)
         found.update(half.absent)
         packings, kernels, sums, outs, held = [], [], [], [], []
         for (program, rows, job), indices in zip(self._work, self._indices, strict=True):
@@ -294,11 +297,18 @@ class PreparedNodes:
     def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
         cell = self._cell
-        in_form = x.shape == self._shape and all(
+        in_form = self._has_rows(cell.forward if keep else cell.inference) and all(
             t.dtype is cell.dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
             for t, shape in zip(parameters, cell.shapes, strict=True)
         )
-        return in_form and (cell.has_backward if keep else cell.inference.makes_all)
+        is_input = x.shape == self._shape and x.dtype is cell.dtype and x.is_cpu
+        return in_form and is_input and (cell.has_backward if keep else cell.inference.makes_all)
+
+    def _has_rows(self, half: _Half) -> bool:
+        """Whether there are inputs for all nodes; or for leaves, if no other node reads them."""
+        count, nodes = self._shape[0], self._nodes
+        only_leaves = self._cell.input not in half.needs_all
+        return count == nodes.n_rows or (only_leaves and count == nodes.n_leaves)
 
     def forward(
         self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool
@@ -319,8 +329,17 @@ class PreparedNodes:
     def backward(
         self, x: Tensor, parameters: Sequence[Tensor], memory: Tensor, sent: Sequence[Tensor]
     ) -> list[Tensor]:
-        """The cotangents of all arrays, given those of the results' rows."""
+        """The cotangents of all arrays, given those of the results' rows.
+
+        Raises:
+            BackendError: what was saved comes back in another form.
+        """
         cell, x = self._cell, x.contiguous()
+        if not self.fits(x, parameters, keep=True) or memory.dtype is not cell.dtype:
+            raise BackendError(
+                "what was saved for the backward has come back in another type or shape: hooks of "
+                "saved tensors must give back what they were given"
+            )
         found = self._found(x, parameters)
         cell.forward.kept.place(found, memory.data_ptr(), self._nodes.n_rows)
         found.update(zip(cell.sent, map(_address, sent), strict=True))

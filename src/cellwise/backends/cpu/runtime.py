@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from cellwise.backends.cpu.machine import Library, assemble, kept_image
+from cellwise.backends.cpu.once import lock, once
 from cellwise.backends.cpu.registers import N_VECTORS, Form, block_sizes, most_vectors, streams
 from cellwise.backends.cpu.target import Precision, Target
 
@@ -48,12 +47,13 @@ class Runtime:
         return self._addresses[name]
 
     def _library(self, part: Part) -> Library:
-        if part not in self._libraries:
-            form = self.form
-            parts = (form.precision, str(form.lanes), *map(str, part))
-            image = kept_image(lambda: _image(form, part), form.target, "runtime", *parts)
-            self._libraries[part] = Library(image, form.target)
-        return self._libraries[part]
+        with lock:
+            if part not in self._libraries:
+                form = self.form
+                parts = (form.precision, str(form.lanes), *map(str, part))
+                image = kept_image(lambda: _image(form, part), form.target, "runtime", *parts)
+                self._libraries[part] = Library(image, form.target)
+            return self._libraries[part]
 
     def block_sizes(self, n_vectors: int) -> tuple[int, ...]:
         """The numbers of rows that `product_{n_vectors}_{rows}` takes, the largest first."""
@@ -64,7 +64,7 @@ class Runtime:
         return streams(self.form.target, n_vectors, n_rows)
 
 
-@cache
+@once
 def runtime(target: Target, precision: Precision, lanes: int) -> Runtime:
     """The runtime for a target, a precision and vectors of `lanes` numbers, compiled once."""
     return Runtime(Form(target, precision, lanes))
