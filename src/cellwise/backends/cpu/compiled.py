@@ -18,15 +18,17 @@ from cellwise.backends.cpu.layout import Key, Layout, lay_out
 from cellwise.backends.cpu.machine import Library, assemble, assembly, kept_image
 from cellwise.backends.cpu.normal_form import RowsBound, normal_form
 from cellwise.backends.cpu.panels import Chunk, Source, chunks_of, sources
+from cellwise.backends.cpu.parallel import can_meet
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.backends.cpu.stage_kernel import (
     FEW_ROWS,
+    NEAR_BYTES,
     ROWS_AT_ONCE,
     StageKernel,
     stage_kernels,
 )
 from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.work import Integers, address_of
+from cellwise.backends.cpu.work import Integers, Work, address_of
 from cellwise.graph.node import Node
 from cellwise.graph.system import Equation, System
 from cellwise.passes.content import content
@@ -38,6 +40,15 @@ CHUNK_BYTES = 192 * 1024
 
 MOST_CHUNK_ROWS = 504
 """More would gain nothing: products have rows enough."""
+
+SHARED = ((2, NEAR_BYTES), (8, 1536 * 1024))
+"""Up to so many rows a thread, and from so many bytes of a stage's weights on, threads share rows.
+
+A cache of the second level holds the latter no longer, and half of them it may.
+"""
+
+LEAST_SHARED_BYTES = 96 * 1024
+"""Fewer weights than these are read sooner than threads have met."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +211,8 @@ class Compiled:
     def pack_calls(self) -> Draft:
         """The calls that pack, of matrices that lie in order."""
         draft = Draft()
-        for pack in self.packs:
+        draft.held = packs = self.packs
+        for pack in packs:
             source, code = pack.source, runtime(self.target, self.precision, pack.lanes)
             n_rows, n_columns = (size.evaluate(self.sizes) for size in source.node.shape)
             unit, step = (1, n_columns) if source.turned else (n_columns, 1)
@@ -259,6 +271,21 @@ class Compiled:
         """Whether a sweep makes all that it gives: no kept signal or total comes from outside."""
         own = set(self.layout.kept)
         return own.issuperset(self.keep) and all(c is not None for _, c in self.closings)
+
+    def may_share(self, shares: Sequence[Work], n_threads: int) -> bool:
+        """Whether it is worth a try that threads have all rows together, each some of the units.
+
+        Of few rows, weights take longer to read than to multiply: then each thread reads a part of
+        them. And where there are fewer sequences than threads, all threads have work.
+        """
+        if not shares or not can_meet(n_threads):
+            return False
+        loop = [kernel for kernel in self.kernels if kernel.stage.section == "loop"]
+        weights = max((kernel.weight_bytes for kernel in loop), default=0)
+        if len(shares) < n_threads:
+            return weights >= LEAST_SHARED_BYTES
+        rows = max(share.most for share in shares)
+        return any(rows <= most and weights > n_bytes for most, n_bytes in SHARED)
 
     @cached_property
     def chunk_rows(self) -> int:

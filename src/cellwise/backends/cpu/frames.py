@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.drafts import At, Draft
 from cellwise.backends.cpu.layout import Key
+from cellwise.backends.cpu.parallel import openmp_function
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.backends.cpu.target import LINE_BYTES
 from cellwise.backends.cpu.work import Work
@@ -22,6 +23,7 @@ class _Slots:
         states: slots, the array that a thread's states begin in, and how many bytes a place takes.
         scratch: slots of the thread's own memory, and how many bytes it takes: for each of its
             places, for each row of its capacity, and in all.
+        buffers: the same of signals: of threads that share their rows, only the first has them.
     """
 
     def __init__(self, compiled: Compiled):
@@ -29,6 +31,7 @@ class _Slots:
         self.of_share: list[tuple[int, str]] = []
         self.states: list[tuple[int, str, int]] = []
         self.scratch: list[tuple[int, tuple[int, int, int]]] = []
+        self.buffers: list[tuple[int, tuple[int, int, int]]] = []
         self.draft = Draft(self._number(slot, key) for slot, key in enumerate(compiled.keys))
 
     def _number(self, slot: int, key: Key) -> int | At:
@@ -40,6 +43,8 @@ class _Slots:
         match key:
             case ("chunk_rows",):
                 return compiled.chunk_rows
+            case ("barrier" | "n_threads" as name,):
+                return openmp_function(name)
             case (str(kind), int(lanes), int(n_vectors), int(n_rows)):
                 code = runtime(compiled.target, compiled.precision, lanes)
                 name = "product" if kind == "block" else kind
@@ -51,6 +56,8 @@ class _Slots:
         n_bytes = self._scratch(key)
         if n_bytes is None:
             self.of_share.append((slot, " ".join(map(str, key))))
+        elif key[0] in ("state", "chunk", "level"):
+            self.buffers.append((slot, n_bytes))
         else:
             self.scratch.append((slot, n_bytes))
         return 0
@@ -95,20 +102,30 @@ class Template:
     Attributes:
         draft: of the frame.
         scratch_bytes: how much memory the thread needs to itself.
+        shared_bytes: how much it has with those that share its rows.
     """
 
     def __init__(self, compiled: Compiled, share: Work):
         self.share, slots = share, _slots(compiled)
-        self.draft, self.scratch_bytes = slots.draft.copy(), 0
+        self.draft = slots.draft.copy()
         capacity = max(compiled.chunk_rows, share.most)
         for slot, what in slots.of_share:
             self.draft.put(slot, capacity if what == "capacity" else share.number(what))
         for slot, array, a_place in slots.states:
             self.draft.put(slot, At(array, share.first * a_place))
-        for slot, (a_place, a_row, in_all) in slots.scratch:
-            self.draft.put(slot, At("scratch", self.scratch_bytes))
-            n_bytes = a_place * share.n_places + a_row * capacity + in_all
-            self.scratch_bytes += -(-n_bytes // LINE_BYTES) * LINE_BYTES
+        self.shared_bytes = self._place("shared", slots.buffers, capacity)
+        self.scratch_bytes = self._place("scratch", slots.scratch, capacity)
+
+    def _place(
+        self, need: str, found: Sequence[tuple[int, tuple[int, int, int]]], capacity: int
+    ) -> int:
+        """Lay slots of memory out one after another; how many bytes they take."""
+        at = 0
+        for slot, (a_place, a_row, in_all) in found:
+            self.draft.put(slot, At(need, at))
+            n_bytes = a_place * self.share.n_places + a_row * capacity + in_all
+            at += -(-n_bytes // LINE_BYTES) * LINE_BYTES
+        return at
 
 
 @lru_cache(maxsize=64)

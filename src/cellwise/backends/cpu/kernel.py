@@ -7,6 +7,9 @@
 Rows are counted within the thread, level by level. What does not take part in the recurrence is
 done for a chunk of levels at once, ahead of their loop or behind it, so that products have many
 rows and results are still in the cache when they are read.
+
+Several threads may be members of one team: then all have the same rows, each computes some units of
+every stage, and they meet behind it.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from llvmlite import ir
 
 from cellwise.backends.cpu.denormals import emit_flush_off, emit_flush_on
 from cellwise.backends.cpu.elementwise import VOID, Setting, emit_elements
-from cellwise.backends.cpu.emitter import I64, POINTER, Emitter, Value, integer, intrinsic
+from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.layout import Frame, Layout
 from cellwise.backends.cpu.stage import StageBody
 from cellwise.backends.cpu.stage_kernel import StageKernel
 from cellwise.backends.cpu.target import Precision, Target
+
+_COUNT = ir.PointerType(ir.FunctionType(I32, []))
+_BARRIER = ir.PointerType(ir.FunctionType(VOID, []))
 
 
 class Emission:
@@ -93,11 +99,42 @@ class _Main:
         saved = emit_flush_on(self.e)
         starts = self.e.load_pointer(self.table, self.frame.slot("starts"))
         n_levels = self.e.load_integer(self.table, self.frame.slot("n_levels"))
-        self._states(self._enter)
-        self._chunks(starts, n_levels)
-        self._states(self._leave)
+        self.members = self._members()
+        member = self.e.load_integer(self.table, self.frame.slot("member"))
+        is_first = self.b.icmp_signed("==", member, integer(0))
+        with self.b.if_then(self.b.icmp_signed("<", member, self.members)):
+            with self.b.if_then(is_first):
+                self._states(self._enter)
+            self._meet()
+            self._chunks(starts, n_levels)
+            with self.b.if_then(is_first):
+                self._states(self._leave)
         emit_flush_off(self.e, saved)
         self.b.ret_void()
+
+    def _members(self) -> Value:
+        """How many threads share the rows: no more than there are, whatever the frame says.
+
+        The frames of those that are missing have nothing left to do.
+        """
+        slot = self.frame.slot("members")
+        wanted = self.e.load_integer(self.table, slot)
+        with self.b.if_then(self.b.icmp_signed(">", wanted, integer(1))):
+            count = self.b.call(self._function("n_threads", _COUNT), [])
+            there = self.b.zext(count, I64)
+            fewer = self.b.icmp_signed("<", there, wanted)
+            place = self.b.gep(self.table, [integer(slot)], source_etype=I64)
+            self.b.store(self.b.select(fewer, there, wanted), place, align=8)
+        return self.e.load_integer(self.table, slot)
+
+    def _meet(self) -> None:
+        """Wait for the other members."""
+        with self.b.if_then(self.b.icmp_signed(">", self.members, integer(1))):
+            self.b.call(self._function("barrier", _BARRIER), [])
+
+    def _function(self, slot: str, kind: ir.Type) -> Value:
+        place = self.b.gep(self.table, [integer(self.frame.slot(slot))], source_etype=I64)
+        return self.b.load(place, align=8, typ=kind)
 
     def _chunks(self, starts: Value, n_levels: Value) -> None:
         """while l0 < n_levels: as many levels as fit into a chunk, at least one."""
@@ -149,6 +186,7 @@ class _Main:
         for number, kernel in enumerate(self.emission.kernels):
             if kernel.stage.section == section:
                 self.b.call(self.stages[number], [self.table, r0, r1, c0, parity])
+                self._meet()
 
     # States: two buffers of the thread's places, one read and one written in each level
 

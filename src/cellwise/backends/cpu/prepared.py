@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from math import prod
+from time import perf_counter
 from typing import NamedTuple
 
 from torch import Tensor
 
 from cellwise.backends.base import Bound, Direction
+from cellwise.backends.cpu.choice import Choice
 from cellwise.backends.cpu.compiled import Compiled, compiled, shapes_outside
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_rows, new_scratch
@@ -40,6 +42,7 @@ class _Calls:
         last: for each state that comes out, what its address is called, and the shape of a row.
         indices: what the sums call the rows of a step before, and at which index these are.
         aliases: what the sums call signals, and what the kernel does.
+        choices: by the rows of a thread, at most: whether threads share them.
     """
 
     def __init__(self, code: Compiled, n_threads: int, outside: tuple[str, ...]):
@@ -50,6 +53,7 @@ class _Calls:
         needs = self.sums.needs if self.sums else []
         self.indices = [(need, need[6:]) for need in needs if need.startswith("index ")]
         self.aliases = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
+        self.choices: dict[int, Choice] = {}
 
 
 @lru_cache(maxsize=512)
@@ -68,9 +72,16 @@ class _Half:
     def __init__(self, calls: _Calls, schedule: Schedule):
         steps = Steps(schedule)
         self.code, self._sums, self._n_threads = calls.code, calls.sums, calls.n_threads
-        self._job, self._n_rows = Job(calls.code, steps, calls.n_threads), schedule.n_rows
+        self._jobs, self._n_rows = [Job(calls.code, steps, calls.n_threads)], schedule.n_rows
+        shares = [made.share for made in self._jobs[0].templates]
+        self._choice: Choice | None = None
+        if calls.code.may_share(shares, calls.n_threads):
+            self._jobs.append(Job(calls.code, steps, calls.n_threads, shared=True))
+            most = max(share.most for share in shares)
+            self._choice = calls.choices.setdefault(most, Choice())
         self._places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
-        self._scratch_bytes = self._row_bytes + self._job.scratch_bytes
+        jobs = max(job.scratch_bytes for job in self._jobs)
+        self._scratch_bytes = self._row_bytes + jobs
         self.last = [(need, (schedule.n_sequences, *shape)) for need, shape in calls.last]
         self._held = {need: steps.other(index) for need, index in calls.indices}
         self._indices = {need: address_of(index) for need, index in self._held.items()}
@@ -83,14 +94,18 @@ class _Half:
         for need, offset in self._places:
             found[need] = place + offset
         values = self._computed(found, fixed) if fixed else []
-        rounds, outs = [*self._job.rounds(found, place + self._row_bytes)], []
+        way = self._choice.way() if self._choice else 0
+        rounds, outs = [*self._jobs[way].rounds(found, place + self._row_bytes)], []
         if self._sums is not None:
             found.update(self._indices)
             for need, rows in self._aliases:
                 found[need] = found[rows]
             outs, scratch = self._sums.new_results(), place + self._scratch_bytes
             rounds.append(self._sums.round(found, outs, self._n_rows, scratch))
+        start = perf_counter()
         run(rounds, self._n_threads)
+        if self._choice:
+            self._choice.took(way, (perf_counter() - start) / self._n_rows)
         del memory, values  # all of it has been read
         return pieces_of(self.code, self._sums.shaped(outs)) if self._sums else {}
 

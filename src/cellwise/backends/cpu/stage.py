@@ -3,7 +3,8 @@
     stage(frame, r0, r1, c0, parity)
 
 Rows r0 to r1 of the thread; c0 is the first row of the chunk at work, `parity` says which half of
-the state buffers holds the step before.
+the state buffers holds the step before. Of a team that shares its rows each member computes some of
+the units: what it computes of a unit is the same as if it were alone.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class StageBody:
         self.number, self.kernel, self.frame, self.elements = number, kernel, frame, elements
         self.table, self.r0, self.r1, self.c0, self.parity = emitter.function.args
         self.label = self.parity  # rows by their labels have no state buffers
+        self.members: tuple[Value, Value] | None = None
         self.n_rows = self.b.sub(self.r1, self.r0)
         self.n_columns = max(len(kernel.places.order), 1)
 
@@ -60,12 +62,42 @@ class StageBody:
         self._addresses()
         if self.kernel.stage.is_labelled:
             self._few(1)
-        elif not self.kernel.operands:
-            zero, size = integer(0), integer(self.kernel.stage.size)
-            self._call(zero, self.addresses, zero, zero, size, zero, self.n_rows)
+        elif self.kernel.is_whole:
+            with self.b.if_then(self.b.icmp_signed("==", self._count("member"), integer(0))):
+                self.members = None
+                self._units()
         else:
-            self._products()
+            self.members = self._count("member"), self._count("members")
+            self._units()
         self.b.ret_void()
+
+    def _units(self) -> None:
+        """All units, or the member's."""
+        if self.kernel.operands:
+            self._products()
+            return
+        size, lanes, zero = self.kernel.stage.size, self.kernel.lanes, integer(0)
+        first, stop = self._share(-(-size // lanes))
+        u0, u1 = self.b.mul(first, integer(lanes)), self.b.mul(stop, integer(lanes))
+        self._call(zero, self.addresses, zero, u0, self._least(u1, size), zero, self.n_rows)
+
+    def _share(self, count: int) -> tuple[Value, Value]:
+        """Which of so many things the member computes: from the first to below the second."""
+        none, whole = integer(0), integer(count)
+        if self.members is None:
+            return none, whole
+        member, members = self.members
+        b, before = self.b, self.b.block
+        with b.if_then(b.icmp_signed(">", members, integer(1))):
+            ends = [b.udiv(b.mul(whole, n), members) for n in (member, b.add(member, integer(1)))]
+            inside = b.block
+        found = []
+        for alone, end in zip((none, whole), ends, strict=True):
+            phi = b.phi(I64)
+            phi.add_incoming(alone, before)
+            phi.add_incoming(end, inside)
+            found.append(phi)
+        return found[0], found[1]
 
     def _slot(self, *key: str | int) -> Value:
         return self.e.load_pointer(self.table, self.frame.slot(*key))
@@ -177,14 +209,17 @@ class StageBody:
         """
         n_panels = len(self.kernel.operands[0].runs[at].offsets)
         size = self.kernel.group(at)
-        last = (n_panels - 1) // size * size
+        start, end = (self.b.mul(n, integer(size)) for n in self._share(-(-n_panels // size)))
+        last = self.b.sub(end, integer(size))
         parity = self.parity if self.kernel.is_far else integer(0)
         turns = self.b.icmp_signed("!=", parity, integer(0))
 
         def group(number: Value, _: list[Value]) -> list[Value]:
-            first = self.b.select(turns, self.b.sub(integer(last), number), number)
+            mirrored = self.b.sub(self.b.add(start, last), number)
+            first = self.b.select(turns, mirrored, number)
             stop = self._least(self.b.add(first, integer(size)), n_panels)
-            panels = _Panels(first, stop, self._following(turns, (first, stop), (size, n_panels)))
+            following = self._following(turns, first, (start, last), size)
+            panels = _Panels(first, stop, following)
 
             def block(rel: Value, _: list[Value]) -> list[Value]:
                 self._block(at, panels, rel, tile)
@@ -193,17 +228,15 @@ class StageBody:
             self.e.loop(integer(0), self.n_rows, ROWS_AT_ONCE, block)
             return []
 
-        self.e.loop(integer(0), integer(n_panels), size, group)
+        self.e.loop(start, end, size, group)
 
-    def _following(
-        self, turns: Value, panels: tuple[Value, Value], sizes: tuple[int, int]
-    ) -> Value:
+    def _following(self, turns: Value, first: Value, ends: tuple[Value, Value], size: int) -> Value:
         """The first panel of the next group; of the last one, its own."""
-        (first, stop), (size, n_panels) = panels, sizes
-        above = self.b.select(self.b.icmp_signed("<", stop, integer(n_panels)), stop, first)
-        lower = self.b.sub(first, integer(size))
-        below = self.b.select(self.b.icmp_signed(">=", lower, integer(0)), lower, first)
-        return self.b.select(turns, below, above)
+        lowest, highest = ends
+        above, lower = (f(first, integer(size)) for f in (self.b.add, self.b.sub))
+        up = self.b.select(self.b.icmp_signed("<=", above, highest), above, first)
+        down = self.b.select(self.b.icmp_signed(">=", lower, lowest), lower, first)
+        return self.b.select(turns, down, up)
 
     def _least(self, value: Value, bound: int) -> Value:
         limit = integer(bound)
@@ -294,22 +327,38 @@ class StageBody:
     # One row, or two
 
     def _few(self, count: int) -> None:
-        """All products of all units first, several panels at once; then the elements."""
-        tile, size = self._slot("tile"), self.kernel.stage.size
-        row_items = self.kernel.n_slots * size
-        for at in range(len(self.kernel.operands[0].runs)):
-            for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
-                self._stream(chunk, count, self.e.at(tile, chunk.slot * size), row_items)
-        zero, whole = integer(0), integer(size)
-        self._call(zero, tile, whole, zero, whole, integer(row_items), integer(count))
+        """All products of all units first, several panels at once; then the elements.
 
-    def _stream(self, chunk: Chunk, count: int, out: Value, row_items: int) -> None:
-        """A chunk's products of all panels: several at once, then one at a time."""
+        A member takes its panels of every run, and then their elements.
+        """
+        tile, size = self._slot("tile"), self.kernel.stage.size
+        row_items, zero = self.kernel.n_slots * size, integer(0)
+        numbers = integer(row_items), integer(count)
+        runs = self.kernel.operands[0].runs
+        shares = [self._share(len(run.offsets)) for run in runs]
+        for at, share in enumerate(shares):
+            for chunk in chunks_of(self.kernel.operands, at, self.kernel.lanes):
+                out = self.e.at(tile, chunk.slot * size)
+                self._stream(chunk, share, count, (out, row_items))
+        if self.members is None:
+            self._call(zero, tile, integer(size), zero, integer(size), *numbers)
+            return
+        for run, (first, stop) in zip(runs, shares, strict=True):
+            with self.b.if_then(self.b.icmp_signed("<", first, stop)):
+                u0 = self._offset(run, first)
+                last = self._offset(run, self.b.sub(stop, integer(1)))
+                u1 = self.b.add(last, integer(run.width))
+                self._call(zero, tile, integer(size), u0, u1, *numbers)
+
+    def _stream(
+        self, chunk: Chunk, share: tuple[Value, Value], count: int, result: tuple[Value, int]
+    ) -> None:
+        """A chunk's products of some panels: several at once, then one at a time."""
         lanes, run, n_vectors = self.kernel.lanes, chunk.run, chunk.n_vectors
         rows, length = self._operand_row(chunk.number, integer(0)), integer(chunk.operand.length)
+        (first, stop), (out, row_items) = share, result
         vectors = self.kernel.stage.size if chunk.together else lanes
         at_once = streams(self.e.target, n_vectors, count)
-        regular = run.n_regular - run.n_regular % at_once if at_once > 1 else 0
         no = ir.Constant(I32, 0)
 
         def call(function: Value, strides: list[int]) -> LoopBody:
@@ -320,14 +369,16 @@ class StageBody:
 
             return panels
 
-        if regular:
+        single_from = first
+        if at_once > 1 and run.n_regular >= at_once:
+            regular = self.b.sub(self._least(stop, run.n_regular), first)
+            whole = self.b.and_(regular, integer(-at_once))
+            single_from = self.b.add(first, whole)
             several = self._function(STREAM, "stream", lanes, n_vectors, count)
             body = call(several, [row_items, vectors, chunk.panel_items, run.width])
-            self.e.loop(integer(0), integer(regular), at_once, body)
-        if regular < len(run.offsets):
-            single = self._function(PRODUCT, "product", lanes, n_vectors, count)
-            body = call(single, [row_items, vectors])
-            self.e.loop(integer(regular), integer(len(run.offsets)), 1, body)
+            self.e.loop(first, single_from, at_once, body)
+        single = self._function(PRODUCT, "product", lanes, n_vectors, count)
+        self.e.loop(single_from, stop, 1, call(single, [row_items, vectors]))
 
     def _offset(self, run: Run, panel: Value) -> Value:
         start = self.b.add(integer(run.offsets[0]), self.b.mul(panel, integer(run.width)))

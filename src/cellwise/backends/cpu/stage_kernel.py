@@ -42,10 +42,19 @@ class StageKernel(NamedTuple):
         return sum(len(o.slots) for o in self.operands)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether one thread computes all units of a row: what sums over them must see them all."""
+        return any(piece.is_reduction or piece.is_apart for piece in self.stage.pieces)
+
+    @property
+    def weight_bytes(self) -> int:
+        """How much memory its weights take."""
+        return sum(o.items for o in self.operands) * self.item_bytes
+
+    @property
     def is_far(self) -> bool:
         """Whether the weights are read from beyond the second-level cache in every step."""
-        items = sum(o.items for o in self.operands)
-        return self.stage.section == "loop" and items * self.item_bytes > NEAR_BYTES
+        return self.stage.section == "loop" and self.weight_bytes > NEAR_BYTES
 
     def group(self, at: int) -> int:
         """How many panels of a run have their elements computed together.

@@ -102,6 +102,7 @@ class Job:
 
     Args:
         make: makes the template of a thread's share, or keeps it.
+        shared: all threads have all rows, each some of the units.
 
     Attributes:
         scratch_bytes: packed weights, then the memory of each thread.
@@ -113,12 +114,17 @@ class Job:
         extent: Extent,
         n_threads: int,
         make: Callable[[Compiled, Work], Template] = template,
+        *,
+        shared: bool = False,
     ):
         self.compiled, self.n_threads = compiled, n_threads
-        shares = extent.shares(n_threads, reverse=compiled.normal.reverse)
+        divide = extent.team if shared else extent.shares
+        shares = divide(n_threads, reverse=compiled.normal.reverse)
         self.templates = [make(compiled, share) for share in shares]
-        own = sum(made.scratch_bytes for made in self.templates)
-        self.scratch_bytes = compiled.weight_bytes + own
+        self.scratch_bytes = compiled.weight_bytes
+        for made in self.templates:
+            self.scratch_bytes += made.scratch_bytes
+            self.scratch_bytes += 0 if made.share.member else made.shared_bytes
 
     def rounds(self, found: dict[str, int], place: int) -> tuple[Round, Round]:
         """The packing of weights, then the kernel on every thread; scratch memory at a place."""
@@ -127,6 +133,9 @@ class Job:
         place += self.compiled.weight_bytes
         frames = []
         for made in self.templates:
+            if made.share.member == 0:
+                found["shared"] = place
+                place += made.shared_bytes
             found["scratch"] = place
             frames.append(made.draft.filled(found))
             place += made.scratch_bytes

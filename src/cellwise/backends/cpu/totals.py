@@ -35,6 +35,9 @@ class Extent(Protocol):
     def shares(self, n_threads: int, *, reverse: bool) -> Sequence[Work]:
         """The rows of each thread."""
 
+    def team(self, n_threads: int, *, reverse: bool) -> Sequence[Work]:
+        """All rows for each of the threads; empty if they cannot be shared."""
+
     def other(self, index: str) -> Integers:
         """For each row, which one is read at an index; -1 - p for place p of the edge."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
@@ -47,6 +47,14 @@ class Work(Protocol):
     def most(self) -> int:
         """Rows in the largest level."""
 
+    @property
+    def member(self) -> int:
+        """Which of the threads that share the rows it is."""
+
+    @property
+    def members(self) -> int:
+        """How many threads share the rows."""
+
     def __hash__(self) -> int: ...
     def number(self, what: str) -> int:
         """A count or an address that a kernel's frame holds."""
@@ -62,6 +70,7 @@ class Share:
         befores: [R], the row of the step before; -1 - p where there is none, p being the place.
         parities: [n_places], in which half of the state buffers a sequence's last state lies.
         most: rows in the largest level.
+        member, members: which of the threads that have these rows together, and how many there are.
     """
 
     first: int
@@ -71,6 +80,8 @@ class Share:
     befores: Integers
     parities: Integers
     most: int
+    member: int = 0
+    members: int = 1
 
     def number(self, what: str) -> int:
         """A count or an address that a kernel's frame holds."""
@@ -89,6 +100,17 @@ def shares(schedule: Schedule, n_threads: int, *, reverse: bool) -> tuple[Share,
         _share(sizes, offsets, (first, last - first), reverse=reverse)
         for first, last in pairwise(_cuts(sizes, schedule.n_sequences, n_threads))
         if last > first
+    )
+
+
+@lru_cache(maxsize=32)
+def team(schedule: Schedule, n_threads: int, *, reverse: bool) -> tuple[Share, ...]:
+    """All rows of a batch for each of the threads: every one computes some units of them."""
+    whole = shares(schedule, 1, reverse=reverse)
+    return tuple(
+        replace(share, member=member, members=n_threads)
+        for share in whole
+        for member in range(n_threads)
     )
 
 
@@ -152,6 +174,10 @@ class Steps:
     def shares(self, n_threads: int, *, reverse: bool) -> tuple[Work, ...]:
         """The rows of each thread."""
         return shares(self.schedule, n_threads, reverse=reverse)
+
+    def team(self, n_threads: int, *, reverse: bool) -> tuple[Work, ...]:
+        """All rows for each of the threads."""
+        return team(self.schedule, n_threads, reverse=reverse)
 
     def other(self, index: str) -> Integers:
         """For each row, which one is read at an index; -1 - p for place p of the edge."""
