@@ -142,6 +142,13 @@ REFUSED = [
         "  Known are [t] and [t-1].",
     ),
     (
+        "h[n] = W[r] @ x[n] + sum(h[k] for k in n)",
+        "EquationError: line 1, column 8: 'W[r]' has no label here: a label belongs to an edge\n"
+        "    h[n] = W[r] @ x[n] + sum(h[k] for k in n)\n"
+        "           ^^^^\n"
+        "  Write it in a sum over the children, sum(... for k in n), or a line f[n,k].",
+    ),
+    (
         "h[n] = h[k] + x[n]",
         "EquationError: line 1, column 8: 'h[k]' stands outside of a sum over the children\n"
         "    h[n] = h[k] + x[n]\n"

@@ -48,6 +48,20 @@ SAMPLES = {
         f[n,k] = sigmoid(W @ h[k] + U @ x[n])
         c[n] = sum(f[n,k] * c[k] for k in n)
         h[n] = tanh(c[n] + A @ h[left] + B @ c[right])""",
+    "leaves and products of children": """
+        h[leaf] = tanh(E @ x[leaf])
+        h[n] = tanh(sum(W @ h[k] + A @ (B @ h[k]) for k in n))""",
+    "gates of leaves and of edges": """
+        h[leaf] = sigmoid(C @ x[leaf]) * tanh(D @ x[leaf])
+        f[n,k] = sigmoid(A @ h[k])
+        h[n] = tanh(sum(f[n,k] * (B @ h[k]) for k in n))""",
+    "one gate of leaves": """
+        h[leaf] = sigmoid(C @ x[leaf]) * x[leaf]
+        f[n,k] = sigmoid(A @ h[k])
+        h[n] = tanh(sum(f[n,k] * (B @ h[k]) for k in n))""",
+    "inputs of children": """
+        h[leaf] = C @ x[leaf]
+        h[n] = tanh(sum(sigmoid(h[k] + b) for k in n) + sum(tanh(C @ x[k]) for k in n))""",
     "scalars": """
         a[n,k] = dot(x[n], h[k])
         s[n] = sum(sigmoid(a[n,k]) for k in n) + mean(x[n])

@@ -50,6 +50,12 @@ def _indices(line: Line, layout: Layout) -> None:
             inside = _over(term, inside, line, layout)
         elif term.kind == "read":
             _index(term, inside, line, layout)
+        elif term.kind == "labelled" and (inside or line.index) not in ("edge", "n,k"):
+            raise EquationError(
+                f"'{term}' has no label here: a label belongs to an edge",
+                span=term.span,
+                hint="Write it in a sum over the children, sum(... for k in n), or a line f[n,k].",
+            )
         stack.extend((a, inside) for a in term.arguments)
 
 

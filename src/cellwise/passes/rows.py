@@ -14,6 +14,7 @@ from cellwise.graph.build import build, read, remake
 from cellwise.graph.node import Node, rewrite, walk
 from cellwise.graph.operations import OPERATIONS
 from cellwise.graph.system import SLOTS, Equation, System
+from cellwise.graph.transform import rewrite_system
 from cellwise.passes.nodes import CompiledNodes, labelled_nodes
 from cellwise.passes.normal import RefusedError
 from cellwise.passes.pipeline import BACKWARD, FORWARD, READABLE, Pass, run
@@ -56,22 +57,32 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
     edges = {e.name: e.value for e in compiled.forward.equations if e.index == "n,k"}
     forward = _Lowering(compiled.forward, edges)
     backward = _Lowering(compiled.backward, edges)
+    taken = {*_names(compiled.forward), *_names(compiled.backward)}
     d_inputs = [compiled.names[name] for name in compiled.forward.inputs]
-    back_leaf = _backward(backward.leaf(), d_inputs)
+    back_leaf = _backward(backward.leaf(), d_inputs, taken)
     sent = back_leaf.system.given if back_leaf else ()
-    back = _backward(backward.main(), [*d_inputs, *sent])
+    back = _backward(backward.main(), [*d_inputs, *sent], taken)
     assert back is not None
     used = {name for program in (back, back_leaf) if program for name in program.system.given}
     saved = tuple(n for n in compiled.forward.defined if n in used and n not in compiled.results)
     keep = [*compiled.results, *saved]
+    main = _program(FORWARD, forward.main(), keep, taken)
     forward_leaf = forward.leaf()
+    if forward_leaf is not None:
+        keep += [name for name, index in main.system.reads() if index != "t"]
     return RowPrograms(
-        _program(FORWARD, forward.main(), keep),
+        main,
         back,
-        _program(FORWARD, forward_leaf, keep) if forward_leaf else None,
+        _program(FORWARD, forward_leaf, keep, taken) if forward_leaf else None,
         back_leaf,
         saved,
     )
+
+
+def _names(system: System) -> set[str]:
+    """All names of a system."""
+    found = {line.name for line in (*system.equations, *system.leaf, *system.totals)}
+    return {*found, *system.inputs, *system.parameters, *system.given}
 
 
 def _of_trees(compiled: CompiledNodes) -> CompiledNodes:
@@ -81,15 +92,45 @@ def _of_trees(compiled: CompiledNodes) -> CompiledNodes:
     return found
 
 
-def _backward(system: System | None, keep: Sequence[str]) -> Program | None:
-    return None if system is None else _program((*READABLE, *BACKWARD), system, keep)
+def _backward(system: System | None, keep: Sequence[str], taken: set[str]) -> Program | None:
+    return None if system is None else _program((*READABLE, *BACKWARD), system, keep, taken)
 
 
-def _program(passes: tuple[Pass, ...], system: System, keep: Sequence[str]) -> Program:
+def _program(
+    passes: tuple[Pass, ...], system: System, keep: Sequence[str], taken: set[str]
+) -> Program:
+    """The program of a system; the names that it makes up are nobody else's, and `taken` then."""
     wanted = [name for name in keep if name in system.defined]
-    made = prune(run(passes, system), wanted)
+    made = prune(_own_names(run(passes, system), system, taken), wanted)
     reads = {name for name, _ in made.reads()}
     return schedule(replace(made, given=tuple(name for name in made.given if name in reads)))
+
+
+def _own_names(made: System, system: System, taken: set[str]) -> System:
+    """What passes made of a system, with other names for what they have added, where they must be.
+
+    Programs of leaves and of levels have their rows in the same arrays, by name.
+    """
+    others: dict[str, str] = {}
+    for name in made.defined:
+        if name not in system.defined:
+            free = name
+            while free in taken:
+                free += "_"
+            taken.add(free)
+            others[name] = free
+    if all(name == other for name, other in others.items()):
+        return made
+
+    def step(node: Node, arguments: tuple[Node, ...]) -> Node:
+        if node.operation == "read" and node.attributes[0] in others:
+            name, index = str(node.attributes[0]), str(node.attributes[1])
+            return read(others[name], index, node.shape)
+        return remake(node, arguments)
+
+    made = rewrite_system(made, step)
+    lines = (replace(line, name=others.get(line.name, line.name)) for line in made.equations)
+    return replace(made, equations=tuple(lines), output=others.get(made.output, made.output))
 
 
 class _Lowering:

@@ -19,6 +19,7 @@ class Part:
         code: compiled.
         leaf: whether it is the leaves'.
         defined: the names of its equations.
+        made: those of them that have arrays over all rows.
         neighbours: the signals that are read at neighbours, which may not be there.
         widest: how many numbers a row has, at most.
     """
@@ -26,6 +27,7 @@ class Part:
     def __init__(self, code: Compiled, *, leaf: bool):
         self.code, self.leaf = code, leaf
         self.defined = frozenset(code.program.system.defined)
+        self.made = [name for name in code.layout.kept if name in self.defined]
         factors = [f for plan in plans(code) for f in (plan.first, *plan.others)]
         self.neighbours = list(neighbours(code))
         self.neighbours += [factor.name for factor in factors if factor.index]

@@ -53,10 +53,12 @@ class _NodesSweep:
         code = part.code
         fixed = Fixed(self.parameters, code.constants, code.sizes, self.like.dtype)
         one = Sweep(code, self._extent(part), fixed, torch.get_num_threads())
+        own: dict[str, Tensor] = {}  # what no equation defines has a name in its program alone
         for name in code.layout.kept:
-            if name not in self.rows:
-                self.rows[name] = self.like.new_empty((self._count(name), *code.shapes[name]))
-        one.rows = self.rows
+            rows = self.rows if name in part.defined else own
+            if name not in rows:
+                rows[name] = self.like.new_empty((self._count(name), *code.shapes[name]))
+        one.rows = {**self.rows, **own}
         one.edges = dict.fromkeys(part.neighbours, self.zeros)
         for name, total in one.run().totals.items():
             known = self.totals.get(name)

@@ -81,8 +81,8 @@ class _Program:
 
     def __init__(self, part: Part, n_threads: int, passed: Container[str]):
         self.code, self.leaf, shapes = part.code, part.leaf, part.code.shapes
-        own = {name: shapes[name] for name in self.code.layout.kept if name not in passed}
-        self.own = _Rows(own, self.code.item_bytes)
+        own = [n for n in self.code.layout.kept if n not in part.defined or n not in passed]
+        self.own = _Rows({name: shapes[name] for name in own}, self.code.item_bytes)
         self.sums = sum_calls(self.code, n_threads) if self.code.closings else None
         self.scratch_bytes = self.sums.scratch_bytes if self.sums else 0
         needs = [need.partition(" ") for need in (self.sums.needs if self.sums else ())]
@@ -126,7 +126,7 @@ class _Half:
     def __init__(self, whole: Whole, n_threads: int):
         self.whole, self.n_threads = whole, n_threads
         codes = [part.code for part in whole.parts]
-        made = {name: code.shapes[name] for code in codes for name in code.layout.kept}
+        made = {n: part.code.shapes[n] for part in whole.parts for n in part.made}
         read = {n for part in whole.parts for n in (*part.code.outside, *part.neighbours)}
         sent = {n: shape for n, shape in made.items() if n in read and n not in whole.keep}
         passed = {*sent, *whole.keep}
@@ -253,17 +253,18 @@ class _Sweep:
         found.update(half.absent)
         packings, kernels, sums, outs, held = [], [], [], [], []
         for (program, rows, job), indices in zip(self._work, self._indices, strict=True):
-            place = program.own.place(found, place, self._n_rows)
-            held += program.compute(found, parameters)
-            packing, kernel = job.rounds(found, place)
+            mine = found.copy()
+            place = program.own.place(mine, place, self._n_rows)
+            held += program.compute(mine, parameters)
+            packing, kernel = job.rounds(mine, place)
             packings.append(packing)
             kernels.append(kernel)
             place += job.scratch_bytes
             outs.append(program.sums.new_results() if program.sums else [])
             if program.sums:
-                found.update(indices)
-                program.sum_from(found, rows.start)
-                sums.append(program.sums.round(found, outs[-1], rows.n_rows, place))
+                mine.update(indices)
+                program.sum_from(mine, rows.start)
+                sums.append(program.sums.round(mine, outs[-1], rows.n_rows, place))
                 place += program.scratch_bytes
         rounds = [joined(packings), *kernels]
         run([*rounds, joined(sums)] if sums else rounds, half.n_threads)
