@@ -127,7 +127,8 @@ MISTAKES = [
     ),
     (
         ["train", "pronounce", "--resume"],
-        "cellwise: say which run to resume: `cellwise train RUN --resume`",
+        "cellwise: there is no run pronounce, nor does --out say where one is: "
+        "`cellwise train RUN --resume` goes on with the run in the folder RUN",
     ),
     (
         ["train", "pronounce", "--set", "training.epoch=3"],

@@ -112,6 +112,18 @@ def test_the_reference_serves_what_was_asked_of_it() -> None:
         ),
         ((SUM, 0, 4), {}, ConfigError, "input_size must be a whole number of at least 1, not 0"),
         (
+            (SUM, 3, 4),
+            {"n_relations": 2.5},
+            ConfigError,
+            "n_relations must be a whole number of at least 1, not 2.5",
+        ),
+        (
+            (SUM, 3, 4),
+            {"direction": None},
+            ConfigError,
+            "direction must be 'up' or 'down', not None",
+        ),
+        (
             (SUM, 3, 4.0),
             {},
             ConfigError,
@@ -205,6 +217,7 @@ def test_leaves_that_are_the_input_are_as_long_as_the_output() -> None:
 @pytest.mark.parametrize(
     ("text", "x", "forest", "kind", "message"),
     [
+        (SUM, [[0.0]], TREE, ShapeError, "x must be a tensor, but is a list"),
         (SUM, torch.zeros(4, 3), TREE, ShapeError, "x must have shape [5, 3], but has [4, 3]"),
         (SUM, torch.zeros(5, 2), TREE, ShapeError, "x must have shape [5, 3], but has [5, 2]"),
         (
@@ -301,3 +314,8 @@ def test_a_parameter_cannot_have_a_name_of_the_module() -> None:
     with pytest.raises(EquationError) as caught:
         cw.Recursive("h[n] = tanh(U @ x[n] + forward * sum(h[k] for k in n))", 3, 4)
     assert "a parameter of a layer cannot be called 'forward'" in str(caught.value)
+
+
+def test_shapes_come_without_numbers():
+    layer = cw.Recursive(SUM, 3, 4, device="meta")
+    assert layer(torch.zeros(5, 3, device="meta"), TREE)[0].shape == (5, 4)

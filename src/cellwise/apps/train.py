@@ -85,7 +85,10 @@ def choose_run(
             raise ConfigError(f"--resume goes on in {folder}; --out {out} is another folder")
         return load_run_config(folder, overrides), folder
     if resume and out is None:
-        raise ConfigError("say which run to resume: `cellwise train RUN --resume`")
+        raise ConfigError(
+            f"there is no run {config}, nor does --out say where one is: "
+            "`cellwise train RUN --resume` goes on with the run in the folder RUN"
+        )
     if is_folder:
         raise ConfigError(f"{config} is a folder; to go on with the run in it, add --resume")
     return load_config(config, overrides), out or _default_folder(config)

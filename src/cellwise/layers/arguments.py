@@ -82,15 +82,18 @@ def as_weights_are(x: Tensor, layer: nn.Module) -> Tensor:
     """The input in the precision of a layer's parameters: under autocast it is turned into it.
 
     Raises:
-        ShapeError: it holds whole numbers, or another precision.
+        ShapeError: it is no tensor, or holds whole numbers or another precision.
     """
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"x must be a tensor, but is a {type(x).__name__}")
     if not x.is_floating_point():
         raise ShapeError(f"x must hold floating-point numbers, but is {x.dtype}")
     weight = next(iter(layer._parameters.values()), None)  # sooner there than by the next line
     weight = next(layer.parameters(), None) if weight is None else weight
     if weight is None or x.dtype == weight.dtype:
         return x
-    if torch.is_autocast_enabled(x.device.type):
+    device = x.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return x.to(weight.dtype)
     raise ShapeError(f"x is {x.dtype}, but the layer's parameters are {weight.dtype}")
 

@@ -112,6 +112,8 @@ class Recursive(nn.Module):
                 f"the cell '{self.cell.name}' is over sequences, but Recursive folds trees"
             )
         check_input(self.cell, "n")
+        if self.n_relations:
+            check_count("n_relations", self.n_relations)
         if self.cell.system.labels and self.n_relations < 1:
             raise ConfigError(
                 f"the cell '{self.cell.name}' chooses a parameter by the label of an edge, "
@@ -203,7 +205,11 @@ class Recursive(nn.Module):
 
 
 def _ways(direction: Way | Sequence[Way]) -> tuple[Way, ...]:
-    found = (direction,) if isinstance(direction, str) else tuple(direction)
+    found: tuple[Way, ...]
+    if isinstance(direction, Sequence) and not isinstance(direction, str):
+        found = tuple(direction)
+    else:
+        found = (direction,)
     for way in found:
         if way not in ("up", "down"):
             raise ConfigError(f"direction must be 'up' or 'down', not {way!r}")

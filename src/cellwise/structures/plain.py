@@ -43,6 +43,6 @@ def is_transformed(tensors: Sequence[Tensor]) -> bool:
 def exact(like: Tensor) -> AbstractContextManager[object]:
     """A fold computes in its parameters' precision, whatever torch casts around it."""
     device = like.device.type
-    if not torch.is_autocast_enabled(device):
-        return nullcontext()
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return nullcontext()  # "meta" knows no casts
     return torch.autocast(device, enabled=False)
