@@ -67,7 +67,7 @@ def test_a_bad_image_is_one_message(described):
 
 def test_evaluation_tells_how_bleu_was_computed(described):
     found = invoke("evaluate", described, "-q")
-    assert "bleu: nrefs:2|case:lc|eff:no|tok:13a|smooth:exp|version:" in found.stdout
+    assert "bleu_signature: nrefs:2|case:lc|eff:no|tok:13a|smooth:exp|version:" in found.stdout
 
 
 def test_attention_between_sequences_is_drawn_too(tmp_path):

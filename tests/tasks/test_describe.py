@@ -98,7 +98,7 @@ def test_a_report_has_the_signature_of_bleu(describer):
     task, model = describer
     with torch.no_grad():
         report = task.report(model, task.read("dev"), batch_size=8, advance=lambda _: None)
-    assert report.notes["bleu"].startswith("nrefs:2|case:lc|eff:no|tok:13a|")
+    assert report.notes["bleu_signature"].startswith("nrefs:2|case:lc|eff:no|tok:13a|")
     assert report.metrics == evaluated(task, model, task.read("dev"))
 
 

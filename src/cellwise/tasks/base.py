@@ -57,6 +57,10 @@ class Report:
     scores: tuple[ClassScore, ...] = ()
     confusion: Confusion | None = None
 
+    def __post_init__(self) -> None:
+        """Metrics and notes stand side by side in JSON: no name may be both."""
+        assert self.metrics.keys().isdisjoint(self.notes)
+
 
 Passing = Callable[[Iterable[Any], str], Iterable[Any]]
 """Gives the items of a long pass, and shows under a name how far it is."""

@@ -205,7 +205,8 @@ class Describe(Task[Captioned, CaptionBatch]):
         """The metrics, and the signature of BLEU."""
         metrics = self.evaluate(model, examples, batch_size=batch_size, advance=advance)
         references = [example.captions for example in examples]
-        return Report(metrics, {"bleu": signature(references, lowercase=self.data.lowercase)})
+        said = signature(references, lowercase=self.data.lowercase)
+        return Report(metrics, {"bleu_signature": said})
 
     def predict(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Answer]:
         """A caption for each line, the path of an image or its name in data.images.
