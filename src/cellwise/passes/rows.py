@@ -68,12 +68,11 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
     keep = [*compiled.results, *saved]
     main = _program(FORWARD, forward.main(), keep, taken)
     forward_leaf = forward.leaf()
-    if forward_leaf is not None:
-        keep += [name for name, index in main.system.reads() if index != "t"]
+    read = [name for name, index in main.system.reads() if index != "t"]
     return RowPrograms(
         main,
         back,
-        _program(FORWARD, forward_leaf, keep, taken) if forward_leaf else None,
+        _program(FORWARD, forward_leaf, [*keep, *read], taken) if forward_leaf else None,
         back_leaf,
         saved,
     )

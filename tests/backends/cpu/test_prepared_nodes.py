@@ -11,7 +11,8 @@ from torch import Tensor
 import cellwise as cw
 from cellwise.backends.cpu import CpuNodes
 from cellwise.backends.cpu.prepared_nodes import PreparedNodes
-from cellwise.structures.nodes_call import NodesCall
+from cellwise.structures.nodes import ordered
+from cellwise.structures.nodes_call import NodesCall, nodes_bound_of
 from tests.laws.bits import threads
 from tests.laws.networks import mixture
 from tests.laws.trees import DOWN, NAMES, SAMPLES, Grove, all_gradients, example, outputs
@@ -127,9 +128,6 @@ def test_what_is_prepared_is_kept_with_the_forest():
 
 
 def _call(layer: Any, forest: cw.Forest, x: Tensor) -> NodesCall:
-    from cellwise.structures.nodes import ordered
-    from cellwise.structures.nodes_call import nodes_bound_of
-
     order = ordered(forest, leaf=True, down=False)
     return NodesCall(nodes_bound_of(layer._key), order, x, [layer.weight(n) for n in layer._used])
 

@@ -237,9 +237,10 @@ class _Sweep:
         backward, n_threads = half.whole.backward, half.n_threads
         pairs = [(p, NodeRows(nodes, leaf=p.leaf, backward=backward)) for p in half.programs]
         self._work = [(p, rows, Job(p.code, rows, n_threads, Template)) for p, rows in pairs]
-        others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
-        self._held = others
-        self._indices = [{need: address_of(o) for need, o in found.items()} for found in others]
+        self._others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
+        self._indices = [
+            {need: address_of(rows) for need, rows in others.items()} for others in self._others
+        ]
         self._bytes = half.passed.n_bytes(self._n_rows)
         for program, _, job in self._work:
             own = program.own.n_bytes(self._n_rows)
