@@ -1,19 +1,20 @@
 """The recipe `describe` on a folder of photos, beside captions that need no network.
 
     python -m benchmarks.captions FOLDER                   # 800 photos of Flickr8k, three seeds
-    python -m benchmarks.captions FOLDER --set training.epochs=1 --seeds 1 --no-peer
+    python -m benchmarks.captions FOLDER --set training.epochs=1 --seeds 1 --models ours
 
 FOLDER holds images.zip, captions.txt, features_256.npy and features_256.names.txt. The recipe's
-small convolutional network is trained along; besides, the same decoder is trained on the features
-of the file. Each model also captions every test photo while it looks at another one: what it loses
-by that is what it knows from looking. Dev chooses epochs and numbers of neighbours.
+small convolutional network is trained along (ours); so it is with torch.nn.LSTM in the place of our
+layer (torch.nn), and the same decoder is trained on the features of the file (features). Each model
+also captions every test photo while it looks at another one: what it loses by that is what it knows
+from looking. Dev chooses epochs and numbers of neighbours.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,7 @@ from benchmarks.captions_baselines import (
     scores,
 )
 from benchmarks.command import run_command
+from benchmarks.names import chosen
 from benchmarks.torch_layers import with_torch
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -53,15 +55,33 @@ METRICS = {"bleu": 1, "bleu_1": 1, "distinct_captions": 0, "loss": 2}
 
 THUMBNAIL = 16
 
+
+@dataclass(frozen=True)
+class Model:
+    """What is trained: its name in the table, its task, and how it differs from the recipe."""
+
+    name: str
+    task: str = Describe.name
+    settings: tuple[str, ...] = ()
+
+
+MODELS: Mapping[str, Model] = {
+    "ours": Model("network trained along"),
+    "torch.nn": Model("network trained along, torch.nn writes", PEER.name),
+    "features": Model(
+        "features of the file", settings=("model.encoder=features", "model.attention=none")
+    ),
+}
+
 Parts = Mapping[Part, Sequence[Captioned]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many seeds each model is trained with, and whether with torch.nn's layer, too."""
+    """Which models are trained, and with how many seeds each."""
 
     seeds: int
-    peer: bool
+    models: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -79,14 +99,16 @@ class Result:
     minutes: tuple[float, ...] = ()
 
 
-def configured(folder: Path, overrides: Sequence[str], *, task: str = "describe") -> RunConfig:
-    """The recipe for the files of a folder."""
+def configured(
+    folder: Path, model: Model = MODELS["ours"], overrides: Sequence[str] = ()
+) -> RunConfig:
+    """The recipe of a model for the files of a folder."""
     files = [
         f"data.images={folder / 'images.zip'}",
         f"data.train={folder / 'captions.txt'}",
         f"data.features={folder / 'features_256.npy'}",
     ]
-    return load_config("describe", [f"task={task}", *files, *overrides])
+    return load_config("describe", [f"task={model.task}", *files, *overrides, *model.settings])
 
 
 def exchanged(part: Sequence[Captioned]) -> list[Captioned]:
@@ -98,14 +120,10 @@ def exchanged(part: Sequence[Captioned]) -> list[Captioned]:
     ]
 
 
-def trained(
-    folder: Path, overrides: Sequence[str], out: Path, *, seeds: int, reporter: Reporter
-) -> Result:
-    """Train with each seed, and judge on the test part; the judging is not timed."""
-    task = PEER.name if out.name == "torch" else "describe"
+def trained(configs: Iterable[RunConfig], out: Path, *, reporter: Reporter) -> Result:
+    """Train each, and judge on the test part; the judging is not timed."""
     metrics, other, minutes = [], [], []
-    for seed in range(1, seeds + 1):
-        config = configured(folder, [*overrides, f"training.seed={seed}"], task=task)
+    for seed, config in enumerate(configs, 1):
         start = time.perf_counter()
         train(config, out / str(seed), reporter=reporter)
         minutes.append((time.perf_counter() - start) / 60)
@@ -152,25 +170,24 @@ def measure(
     folder: Path, overrides: Sequence[str], out: Path, *, plan: Plan, reporter: Reporter
 ) -> dict[str, Result]:
     """All rows of the table; the runs go into folders below `out`."""
-    given = [*overrides, "model.encoder=features", "model.attention=none"]
-    models = {"network trained along": ("cnn", overrides), "features of the file": ("file", given)}
-    if plan.peer:
-        TASKS.setdefault(PEER.name, PEER)
-        models["network trained along, torch.nn writes"] = ("torch", overrides)
-    learnt = {
-        f"describe, {name}": trained(
-            folder, settings, out / where, seeds=plan.seeds, reporter=reporter
+    TASKS.setdefault(PEER.name, PEER)
+    learnt = {}
+    for name in plan.models:
+        model = MODELS[name]
+        configs = (
+            configured(folder, model, [*overrides, f"training.seed={seed}"])
+            for seed in range(1, plan.seeds + 1)
         )
-        for name, (where, settings) in models.items()
-    }
-    run = load_run(out / "cnn" / "1")
+        learnt[f"describe, {model.name}"] = trained(configs, out / name, reporter=reporter)
+    run = load_run(out / plan.models[0] / "1")
     parts: dict[Part, Sequence[Captioned]] = {part: run.task.read(part) for part in PARTS}
     features = read_features(folder / "features_256.npy", folder / "features_256.names.txt")
     vectors: dict[str, Vectors] = {
         "pixels": thumbnails(parts, folder / "images.zip"),
-        "the network trained along": means(run, parts),
         "features of the file": {name: features[name][0].numpy() for name in features.names},
     }
+    if "ours" in plan.models:
+        vectors["the network trained along"] = means(load_run(out / "ours" / "1"), parts)
     return baselines(parts, vectors) | learnt
 
 
@@ -200,7 +217,7 @@ def _told(numbers: Sequence[float | None], digits: int) -> str:
 
 def main(
     folder: Annotated[Path, typer.Argument(help="images.zip, captions.txt, features_256.npy.")],
-    peer: Annotated[bool, typer.Option(help="Train with torch.nn's layer, too.")] = True,
+    models: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(MODELS),
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 3,
     threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
     set_: Annotated[
@@ -211,7 +228,7 @@ def main(
     """Train the recipe, and print what captions are worth."""
     overrides = [f"training.threads={threads}", *(set_ or ())]
     with TemporaryDirectory() as scratch:
-        place, plan = out or Path(scratch), Plan(seeds, peer)
+        place, plan = out or Path(scratch), Plan(seeds, chosen(models, MODELS))
         found = measure(folder, overrides, place, plan=plan, reporter=make_reporter())
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows(found))}")
 

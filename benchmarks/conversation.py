@@ -1,33 +1,46 @@
 """Answers in dialogues beside an n-gram model: `python -m benchmarks.conversation`.
 
     python -m benchmarks.conversation prepare ../shared/data dialogues
-    cellwise train converse --out runs/converse --set data.train=dialogues/train.jsonl \
-        --set data.dev=dialogues/dev.jsonl --set data.test=dialogues/test.jsonl
-    python -m benchmarks.conversation compare runs/converse
-    python -m benchmarks.conversation sample runs/converse
+    python -m benchmarks.conversation train dialogues --layers ours,torch.nn --out runs/converse
+    python -m benchmarks.conversation compare runs/converse/ours
+    python -m benchmarks.conversation sample runs/converse/ours
 
 `prepare` joins two data sets: DailyDialog (1,000 dialogues, parted by a hash) and the
 Schema-Guided Dialogue data (its train part, a twentieth of which is dev; its dev part is test).
-`compare` judges the run and an interpolated 5-gram model, which is fitted to the same training
-turns, on the same test turns, symbols and vocabulary. `sample` talks with the run: ten openings
-that were written before there was a model, all of them shown.
+`train` trains the recipe, with torch.nn.LSTM in the place of our layers, too: the same first
+weights, the same data. `compare` judges a run and an interpolated 5-gram model, which is fitted to
+the same training turns, on the same test turns, symbols and vocabulary. `sample` talks with a run:
+ten openings that were written before there was a model, all of them shown.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmarks.names import chosen
+from benchmarks.torch_layers import with_torch
+from cellwise.bench.machine import this_machine
+from cellwise.bench.tables import markdown_table
 from cellwise.data.dialogues import Dialogue, read_dialogues
 from cellwise.data.lines import fraction
+from cellwise.tasks import TASKS
 from cellwise.tasks.converse import Converse
 from cellwise.tasks.ngrams import NGrams
+from cellwise.training import run as runs
+from cellwise.training.config import load_config
+from cellwise.training.progress import make_reporter
 from cellwise.training.run import load_run
+
+PEER = with_torch(Converse)
+LAYERS = {"ours": Converse.name, "torch.nn": PEER.name}
+HEAD = ("layers", "perplexity", "distinct_1", "distinct_2", "epochs", "minutes")
 
 DAILY = "conv_dailydialog_1k/dialogues_text_En.txt.gz"
 GUIDED = "conv_sgd"
@@ -75,8 +88,36 @@ def _guided(folder: Path) -> Iterable[Dialogue]:
 
 
 @app.command()
+def train(
+    folder: Annotated[Path, typer.Argument(help="What `prepare` wrote.")],
+    out: Annotated[Path, typer.Option(help="Keep the runs in this folder.")],
+    layers: Annotated[str, typer.Option(help="ours, torch.nn or both.")] = "ours",
+    threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting, as in cellwise train.")
+    ] = None,
+) -> None:
+    """Train the recipe; what each took and gave on the test part. The judging is not timed."""
+    TASKS.setdefault(PEER.name, PEER)
+    files = [f"data.{part}={folder.resolve() / part}.jsonl" for part in ("train", "dev", "test")]
+    rows = []
+    for kind in chosen(layers, LAYERS):
+        settings = [f"task={LAYERS[kind]}", *files, f"training.threads={threads}", *(set_ or ())]
+        start = time.perf_counter()
+        outcome = runs.train(
+            load_config("converse", settings), out / kind, reporter=make_reporter()
+        )
+        minutes = (time.perf_counter() - start) / 60
+        found = load_run(out / kind).evaluate(part="test")
+        figures = (f"{found[name]:.2f}" for name in HEAD[1:4])
+        rows.append((kind, *figures, str(outcome.epochs), f"{minutes:.1f}"))
+    typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows)}")
+
+
+@app.command()
 def compare(run_folder: Path) -> None:
     """The perplexity of a run and of a 5-gram model on the run's test turns."""
+    TASKS.setdefault(PEER.name, PEER)
     run = load_run(run_folder)
     task = run.task
     assert isinstance(task, Converse)
@@ -96,6 +137,7 @@ def compare(run_folder: Path) -> None:
 @app.command()
 def sample(run_folder: Path, *, mutual_information: float = 0.0) -> None:
     """Ten short conversations in Markdown."""
+    TASKS.setdefault(PEER.name, PEER)
     run = load_run(run_folder)
     for number, said in enumerate(OPENINGS, 1):
         turns: list[str] = []

@@ -1,7 +1,7 @@
 """The recipe `translate` on Multi30k, with our layers and with torch.nn.LSTM in their place.
 
     python -m benchmarks.translation FOLDER                # FOLDER holds train.en.gz, train.de.gz …
-    python -m benchmarks.translation FOLDER --torch --seeds 1 --out runs
+    python -m benchmarks.translation FOLDER --layers ours,torch.nn --out runs
 
 Both start from the same weights and draw the same dropout.
 """
@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.command import run_command
+from benchmarks.names import chosen
 from benchmarks.pronounce import PEER
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table
@@ -30,6 +31,7 @@ from cellwise.training.run import Run, load_run, train
 
 HEAD = ("model", "BLEU", "chrF", "loss", "minutes", "s / epoch")
 PARTS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
+LAYERS = {"ours": Transduce.name, "torch.nn": PEER.name}
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,19 @@ def row(name: str, found: Sequence[Result]) -> tuple[str, ...]:
     )
 
 
-def together(found: Sequence[Result]) -> tuple[str, ...]:
+def together(layers: str, found: Sequence[Result]) -> tuple[str, ...]:
     """The row of all seeds as an ensemble."""
     first, *others = (one.folder for one in found)
     metrics = judged(load_run(first, ensemble=others)).metrics
-    name = f"ensemble of {len(found)}"
-    return (name, f"{metrics['bleu']:.2f}", f"{metrics['chrf']:.2f}", f"{metrics['loss']:.3f}")
+    figures = f"{metrics['bleu']:.2f}", f"{metrics['chrf']:.2f}", f"{metrics['loss']:.3f}"
+    return (f"{layers}, ensemble of {len(found)}", *figures, "", "")
 
 
 def main(
     data: Annotated[Path, typer.Argument(help="The folder of Multi30k.")],
-    seeds: Annotated[int, typer.Option(help="How many runs of ours.")] = 1,
+    layers: Annotated[str, typer.Option(help="ours, torch.nn or both.")] = "ours",
+    seeds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 1,
     threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
-    torch_: Annotated[bool, typer.Option("--torch", help="Also train with torch.nn.LSTM.")] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting, as in cellwise train.")
     ] = None,
@@ -101,21 +103,24 @@ def main(
     TASKS.setdefault(PEER.name, PEER)
     settings = [*files(data.resolve()), f"training.threads={threads}", *(set_ or ())]
     reporter = make_reporter()
+    rows, notes = [], {}
     with TemporaryDirectory() as scratch:
-        folder = out or Path(scratch)
-        ours = [
-            trained(
-                Transduce.name, [*settings, f"training.seed={seed}"], folder / f"{seed}", reporter
-            )
-            for seed in range(1, seeds + 1)
-        ]
-        rows = [row("ours", ours)]
-        if seeds > 1:
-            rows.append((*together(ours), "", ""))
-        if torch_:
-            rows.append(row("torch.nn", [trained(PEER.name, settings, folder / "torch", reporter)]))
+        for kind in chosen(layers, LAYERS):
+            found = [
+                trained(
+                    LAYERS[kind],
+                    [*settings, f"training.seed={seed}"],
+                    (out or Path(scratch)) / f"{kind}-{seed}",
+                    reporter,
+                )
+                for seed in range(1, seeds + 1)
+            ]
+            rows.append(row(kind, found))
+            if seeds > 1:
+                rows.append(together(kind, found))
+            notes = found[0].report.notes
     typer.echo(f"{this_machine(threads)}\n\n{markdown_table(HEAD, rows)}")
-    typer.echo("\n".join(f"{name}: {note}" for name, note in ours[0].report.notes.items()))
+    typer.echo("\n".join(f"{name}: {note}" for name, note in notes.items()))
 
 
 if __name__ == "__main__":

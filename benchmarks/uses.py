@@ -73,7 +73,7 @@ def _converse(folder: Path, scratch: Path) -> RunConfig:
 
 
 def _describe(folder: Path, _: Path) -> RunConfig:
-    return captions.configured(folder.resolve() / "caption_flickr8k_800", ())
+    return captions.configured(folder.resolve() / "caption_flickr8k_800")
 
 
 USES: Mapping[str, Configure] = {

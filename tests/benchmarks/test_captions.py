@@ -80,7 +80,13 @@ def test_the_whole_table_in_little(tmp_path, monkeypatch):
     overrides = ["training.epochs=2", "training.tensorboard=false", "training.device=cpu"]
     overrides += ["model.image_size=16", "model.channels=[4, 8]", "model.hidden_size=8"]
     overrides += ["model.embedding_size=4", "decoding.max_length=5", "data.min_count=1"]
-    found = measure(folder, overrides, tmp_path / "runs", plan=Plan(1, True), reporter=Reporter())
+    found = measure(
+        folder,
+        overrides,
+        tmp_path / "runs",
+        plan=Plan(1, list(captions.MODELS)),
+        reporter=Reporter(),
+    )
     ours = found["describe, network trained along"].metrics[0]
     theirs = found["describe, network trained along, torch.nn writes"].metrics[0]
     assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-3)

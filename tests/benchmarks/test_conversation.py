@@ -8,8 +8,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.conversation import DAILY, GUIDED, OPENINGS, app
+from benchmarks.conversation import DAILY, GUIDED, OPENINGS, PEER, app
 from cellwise.data.dialogues import read_dialogues
+from cellwise.tasks import TASKS
 from cellwise.training import run
 from cellwise.training.config import parse_config
 
@@ -73,3 +74,18 @@ def test_a_run_stands_beside_an_n_gram_model_and_talks(folder):
     lines = done.stdout.splitlines()
     assert len(lines) == len(OPENINGS) == 10
     assert lines[0].startswith("1. *Hello, how are you?* / ")
+
+
+def test_ours_and_torchs_layers_are_trained_and_judged(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS, PEER.name, PEER)
+    small = ["model.hidden_size=8", "model.embedding_size=8", "decoding.beam_size=1"]
+    quick = ["training.epochs=1", "training.tensorboard=false", "training.device=cpu"]
+    more = ["data.min_count=1", "decoding.max_answer=5", "decoding.judged_answers=2"]
+    settings = [part for setting in (*small, *quick, *more) for part in ("--set", setting)]
+    options = ["--layers", "ours,torch.nn", "--threads", "1", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, ["train", str(folder), *options, *settings])
+    assert done.exit_code == 0, done.output
+    rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [row[1].strip() for row in rows[2:]] == ["ours", "torch.nn"]
+    ours, theirs = (float(row[2]) for row in rows[2:])
+    assert ours == pytest.approx(theirs, rel=0.02)
