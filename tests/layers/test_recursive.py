@@ -136,6 +136,14 @@ def test_the_reference_serves_what_was_asked_of_it() -> None:
             "direction must be 'up' or 'down', not 'both'",
         ),
         (
+            ("tree_lstm_binary", 3, 4),
+            {"direction": ("up", "down")},
+            ConfigError,
+            "the cell 'tree_lstm_binary' reads [left], but direction='down' has no slots: a node "
+            "reads its parent, as one of a set. Turn the forest instead: forest.reversed() keeps "
+            "slots",
+        ),
+        (
             (SUM, 3, 4),
             {"direction": ()},
             ConfigError,

@@ -249,14 +249,20 @@ def test_nobody_changes_the_arrays():
                 ["(A (B x) (C y))", "(A (B x) (C (D y)))"]
             ).binary(),
             "tree 1, node 2: has 1 child; in a binary tree every inner node has two "
-            "(cellwise.data.trees_reshape makes trees binary)",
+            "(cellwise.data.trees_reshape.reshape makes trees binary)",
         ),
         (
             lambda forest: Forest.from_parents([[-1, 0, 0, 0]]).binary(),
             "tree 0, node 0: has 3 children; in a binary tree every inner node has two "
-            "(cellwise.data.trees_reshape makes trees binary)",
+            "(cellwise.data.trees_reshape.reshape makes trees binary)",
+        ),
+        (
+            lambda forest: Forest.grid([(2, 2)]).binary(),
+            "the children are in the slots left and up already; "
+            "Forest.from_edges(..., slots=('left', 'right')) names them otherwise",
         ),
         (lambda forest: Forest.concat([]), "there are no forests to put together"),
+        (lambda forest: Forest.concat([forest, None]), "forest 1 is a NoneType, no Forest"),
         (
             lambda forest: Forest.concat([forest, forest.binary()]),
             "forest 1: slot_names is ('left', 'right'), but of forest 0 it is ()",

@@ -215,3 +215,29 @@ def test_edges_that_are_no_graph(edges, slots, complaint):
 )
 def test_complaints(build, complaint):
     assert complaint_of(build) == complaint
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (Forest.from_parents, "the parents of trees must be a list, not NoneType"),
+        (Forest.from_children, "the children of trees must be a list, not NoneType"),
+        (Forest.from_brackets, "the lines of trees must be a list, not NoneType"),
+        (Forest.grid, "the shapes of grids must be a list, not NoneType"),
+        (
+            lambda _: Forest.from_edges(2, None),
+            "tree 0: the edges must be a list, not None",
+        ),
+        (lambda _: Forest.from_edges([2], None), "edges must be a list, not NoneType"),
+        (
+            lambda _: Forest.from_edges(2, [(1, 0, "a")], slots="ab"),
+            "slots must be a list of names, not 'ab'",
+        ),
+        (
+            lambda _: Forest.from_edges(2, [(1, 0, "a")], slots=("a", "a")),
+            "two slots are called 'a'; each needs a name of its own",
+        ),
+    ],
+)
+def test_what_is_no_list_is_refused(build, complaint):
+    assert complaint_of(lambda: build(None)) == complaint

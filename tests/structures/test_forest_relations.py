@@ -11,11 +11,11 @@ NAMES = [["nsubj", "root", "obj"], ["root", "obj"]]
 
 def test_names_are_numbered_in_their_order():
     forest = Forest.from_parents(PARENTS, relations=NAMES)
-    assert forest.relation_names == ("nsubj", "obj", "root")
-    assert forest.n_relations == 3
+    assert forest.relation_names == ("nsubj", "obj")
+    assert forest.n_relations == 2
     assert forest.children.tolist() == [0, 2, 4]
     assert listed(forest.relations) == [0, 1, 1]
-    assert repr(forest) == "Forest(2 trees, 5 nodes, 3 relations)"
+    assert repr(forest) == "Forest(2 trees, 5 nodes, 2 relations)"
 
 
 def test_names_may_be_told():
@@ -24,6 +24,38 @@ def test_names_may_be_told():
     )
     assert listed(forest.relations) == [3, 1, 1]
     assert forest.n_relations == 4
+
+
+def test_what_stands_for_a_root_is_not_read():
+    names = Forest.from_parents(PARENTS, relations=[["nsubj", None, "obj"], [-1, "obj"]])
+    assert names.relation_names == ("nsubj", "obj")
+    told = Forest.from_parents(PARENTS, relations=NAMES, relation_names=["nsubj", "obj"])
+    assert names == told
+    numbers = Forest.from_parents(PARENTS, relations=[[0, 9, 1], [-1, 1]], relation_names=2)
+    assert listed(numbers.relations) == listed(told.relations) == [0, 1, 1]
+    assert Forest.from_parents(PARENTS, relations=[[0, 9, 1], [-1, 1]]).n_relations == 2
+
+
+def test_children_have_the_labels_of_parents():
+    children = [[[], [0, 2], []], [[1], []]]
+    assert Forest.from_children(children, relations=NAMES) == Forest.from_parents(
+        PARENTS, relations=NAMES
+    )
+
+
+def test_edges_of_graphs_have_labels_of_their_own():
+    edges = [(2, 0), (1, 0), (2, 1)]
+    forest = Forest.from_edges(3, edges, relations=["b", "a", "c"])
+    assert forest.relation_names == ("a", "b", "c")
+    assert list(zip(listed(forest.readers), listed(forest.children), strict=True)) == [
+        (1, 0),
+        (2, 0),
+        (2, 1),
+    ]
+    assert listed(forest.relations) == [0, 1, 2]
+    two = Forest.from_edges([3, 2], [edges, [(0, 1)]], relations=[[1, 0, 2], [4]])
+    assert listed(two.relations) == [0, 1, 2, 4]
+    assert two.n_relations == 5
 
 
 @pytest.mark.parametrize("known", [None, 7, tuple("abcdefg")])
@@ -52,7 +84,7 @@ def test_numbers_stay(known):
             3,
             "tree 1, node 1: its relation is 3, but must be from 0 to 2",
         ),
-        ([[0, 1, -1], [0, 0]], None, "tree 0, node 2: its relation is -1, but must be from 0 to 1"),
+        ([[0, 1, -1], [0, 0]], None, "tree 0, node 2: its relation is -1, but must be from 0 to 0"),
         (
             [[0, 1, 0.5], [0, 0]],
             None,
@@ -64,4 +96,18 @@ def test_numbers_stay(known):
 def test_complaints(relations, known, complaint):
     with pytest.raises(StructureError) as error:
         Forest.from_parents(PARENTS, relations=relations, relation_names=known)
+    assert str(error.value) == complaint
+
+
+@pytest.mark.parametrize(
+    ("relations", "complaint"),
+    [
+        ([0, 1], "tree 0: has 3 edges, but 2 relations"),
+        ([0, 3, 1], "tree 0, edge 1: its relation is 3, but must be from 0 to 2"),
+        (5, "tree 0: the relations must be a list, not int"),
+    ],
+)
+def test_complaints_of_edges(relations, complaint):
+    with pytest.raises(StructureError) as error:
+        Forest.from_edges(3, [(2, 0), (1, 0), (2, 1)], relations=relations, relation_names=3)
     assert str(error.value) == complaint

@@ -47,6 +47,7 @@ class Recursion(nn.Module):
 
     Attributes:
         states: the names of the states, the output first.
+        slots: the names of the slots that the cell reads.
         only_leaves_read: whether only leaves' equations read the input.
     """
 
@@ -82,7 +83,7 @@ class Recursion(nn.Module):
         compiled = _compiled(system)
         self._key = bind_nodes(compiled, self.sizes, self.constants, self.backend, self.n_relations)
         self._used = list(compiled.forward.parameters)
-        self._slots, self._down = compiled.slots, compiled.down
+        self.slots, self._down = compiled.slots, compiled.down
         self.states = compiled.states
         state_type(tuple(self.states))
         reads = {
@@ -135,7 +136,7 @@ class Recursion(nn.Module):
 
     def _check(self, forest: Forest) -> None:
         name = self.cell.name
-        missing = [slot for slot in self._slots if slot not in forest.slot_names]
+        missing = [slot for slot in self.slots if slot not in forest.slot_names]
         if missing:
             known = " and ".join(forest.slot_names) or "none"
             hint = ": forest.binary() gives trees left and right children" * (

@@ -56,7 +56,7 @@ class Recursive(nn.Module):
         EquationError: the text is not a cell, or the cell has no input or more than one.
         ShapeError: the sizes contradict the equations.
         StructureError: the cell is over sequences.
-        ConfigError: an argument is not accepted.
+        ConfigError: an argument is not accepted, or the cell reads slots on its way down.
         BackendError: the back end that was asked for cannot serve the cell.
 
     Example:
@@ -95,6 +95,7 @@ class Recursive(nn.Module):
         for number in range(len(self.directions)):
             incoming = hidden_size if number else input_size
             self.add_module(f"layer{number}", self._layer(incoming, device, dtype))
+        self._check_ways()
         reason = self._layers[0].refusal()
         if reason:
             name = self.cell.name
@@ -118,6 +119,15 @@ class Recursive(nn.Module):
             raise ConfigError(
                 f"the cell '{self.cell.name}' chooses a parameter by the label of an edge, "
                 "so n_relations must be at least 1"
+            )
+
+    def _check_ways(self) -> None:
+        slots = self._layers[0].slots
+        if "down" in self.directions and slots:
+            raise ConfigError(
+                f"the cell '{self.cell.name}' reads [{slots[0]}], but direction='down' has no "
+                "slots: a node reads its parent, as one of a set. Turn the forest instead: "
+                "forest.reversed() keeps slots"
             )
 
     def _layer(

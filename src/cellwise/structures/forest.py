@@ -13,7 +13,13 @@ from cellwise.brackets import BracketError, Tree, from_nltk, parse
 from cellwise.errors import StructureError
 from cellwise.structures import forest_build
 from cellwise.structures.forest_build import Wiring
-from cellwise.structures.forest_checks import check_slots, place_of, whole_numbers
+from cellwise.structures.forest_checks import (
+    check_slot_names,
+    check_slots,
+    listed,
+    place_of,
+    whole_numbers,
+)
 from cellwise.structures.forest_graphs import Graphs
 from cellwise.structures.forest_levels import (
     Integers,
@@ -23,7 +29,7 @@ from cellwise.structures.forest_levels import (
     readers_of,
     turned,
 )
-from cellwise.structures.forest_relations import Relations, named
+from cellwise.structures.forest_relations import Given, Relations, named
 
 BINARY = ("left", "right")
 """The slots of binary trees."""
@@ -63,7 +69,9 @@ class Forest(Graphs):
         Raises:
             StructureError: the brackets are no trees; it names tree, line and column.
         """
-        items = lines.splitlines() if isinstance(lines, str) else list(lines)
+        items = (
+            lines.splitlines() if isinstance(lines, str) else listed(lines, "the lines of trees")
+        )
         trees: list[Tree] = []
         try:
             if all(isinstance(item, str) for item in items):
@@ -89,7 +97,7 @@ class Forest(Graphs):
         Args:
             lists: a list, array or tensor of whole numbers for each tree.
             relations: the label of the edge above each node, in the same form, as names or as
-                whole numbers. That of a root counts for nothing.
+                whole numbers. What stands for a root is not read.
             relation_names: all names that there are, or how many numbers; else those that occur.
 
         Raises:
@@ -100,14 +108,22 @@ class Forest(Graphs):
         [0, 2]
         """
         wiring = forest_build.of_parents(lists)
-        if relations is None:
-            return cls._of(wiring)
-        labels = named(relations, np.diff(wiring.bounds), relation_names)
-        return cls._of(wiring, relations=labels)
+        return cls._of(wiring, relations=_above(wiring, relations, relation_names))
 
     @classmethod
-    def from_children(cls, lists: Iterable[Any]) -> Forest:
+    def from_children(
+        cls,
+        lists: Iterable[Any],
+        *,
+        relations: Iterable[Any] | None = None,
+        relation_names: Sequence[str] | int | None = None,
+    ) -> Forest:
         """Trees given by the list of each node's children, counted within the tree.
+
+        Args:
+            lists: for each tree a list that holds a list of whole numbers for each node.
+            relations: the label of the edge above each node, as for `from_parents`.
+            relation_names: as for `from_parents`.
 
         Raises:
             StructureError: as for `from_parents`, and for a node with two parents.
@@ -115,7 +131,8 @@ class Forest(Graphs):
         >>> Forest.from_children([[[], [2, 0], []]]).children.tolist()
         [2, 0]
         """
-        return cls._of(forest_build.of_children(lists))
+        wiring = forest_build.of_children(lists)
+        return cls._of(wiring, relations=_above(wiring, relations, relation_names))
 
     @classmethod
     def chain(cls, lengths: Any) -> Forest:
@@ -144,7 +161,15 @@ class Forest(Graphs):
         return cls._of(forest_build.of_grids(shapes), ("left", "up"))
 
     @classmethod
-    def from_edges(cls, n: Any, edges: Any, *, slots: Sequence[str] = ()) -> Forest:
+    def from_edges(
+        cls,
+        n: Any,
+        edges: Any,
+        *,
+        slots: Sequence[str] = (),
+        relations: Iterable[Any] | None = None,
+        relation_names: Sequence[str] | int | None = None,
+    ) -> Forest:
         """Acyclic graphs; a node may be the child of several, and there may be several roots.
 
         Args:
@@ -152,6 +177,9 @@ class Forest(Graphs):
             edges: its edges (node, child), or (node, child, slot); or a list of such lists.
             slots: the names of the slots, of which each holds one child of a node or none.
                 Without, the children of a node are a set.
+            relations: the label of each edge, in the order of the edges, as names or as whole
+                numbers; or a list of such lists.
+            relation_names: all names that there are, or how many numbers; else those that occur.
 
         Raises:
             StructureError: circles, bad numbers, unknown slots, a second child in one; it names
@@ -160,9 +188,16 @@ class Forest(Graphs):
         >>> Forest.from_edges(3, [(2, 0, "a"), (2, 1, "b"), (1, 0, "a")], slots=("a", "b"))
         Forest(1 tree, 3 nodes, slots a and b)
         """
+        names = check_slot_names(slots)
         if np.ndim(n) == 0:
-            n, edges = [n], [edges]
-        return cls._of(forest_build.of_edges(n, edges, tuple(slots)), tuple(slots))
+            n, edges, relations = [n], [edges], None if relations is None else [relations]
+        wiring = forest_build.of_edges(n, edges, names)
+        if relations is None:
+            return cls._of(wiring, names)
+        given = Given("edge", np.diff(wiring.first[wiring.bounds]))
+        labels = named(relations, given, relation_names)
+        order = wiring.given
+        return cls._of(wiring, names, relations=replace(labels, numbers=labels.numbers[order]))
 
     @classmethod
     def _of(
@@ -180,7 +215,7 @@ class Forest(Graphs):
             wiring.children,
             wiring.slots,
             slot_names,
-            None if relations is None else labels.of_node[wiring.children],
+            None if relations is None else labels.numbers,
             labels.n_relations,
             labels.names,
             tuple(chain.from_iterable(tree.words for tree in trees)),
@@ -204,6 +239,8 @@ class Forest(Graphs):
         if not forests:
             raise StructureError("there are no forests to put together")
         for number, forest in enumerate(forests):
+            if not isinstance(forest, Forest):
+                raise StructureError(f"forest {number} is a {type(forest).__name__}, no Forest")
             _check_same_names(forest, forests[0], number)
         bases = offsets(np.array([forest.n_nodes for forest in forests]))
         pairs = list(zip(forests, bases, strict=False))
@@ -257,15 +294,20 @@ class Forest(Graphs):
 
         Raises:
             StructureError: a node has another number of children than none or two; it names the
-                first such tree and node.
+                first such tree and node. Or the children are in slots of other names.
         """
         if self.slot_names == BINARY:
             return self
+        if self.slot_names:
+            raise StructureError(
+                f"the children are in the slots {' and '.join(self.slot_names)} already; "
+                "Forest.from_edges(..., slots=('left', 'right')) names them otherwise"
+            )
         for node in np.flatnonzero((self.n_children != 0) & (self.n_children != 2))[:1]:
             found = "1 child" if self.n_children[node] == 1 else f"{self.n_children[node]} children"
             raise StructureError(
                 f"{place_of(node, self.sizes)}: has {found}; in a binary tree every inner node has "
-                "two (cellwise.data.trees_reshape makes trees binary)"
+                "two (cellwise.data.trees_reshape.reshape makes trees binary)"
             )
         slots = np.tile([0, 1], len(self.children) // 2)
         forest = replace(self, slots=slots, slot_names=BINARY)
@@ -307,6 +349,17 @@ class Forest(Graphs):
         trees = f"{self.n_trees} tree{'s' * (self.n_trees != 1)}"
         nodes = f"{self.n_nodes} node{'s' * (self.n_nodes != 1)}"
         return f"Forest({trees}, {nodes}{slots}{relations})"
+
+
+def _above(
+    wiring: Wiring, relations: Iterable[Any] | None, known: Sequence[str] | int | None
+) -> Relations | None:
+    """The labels of a tree's edges, given for the nodes below them."""
+    if relations is None:
+        return None
+    unread = np.bincount(wiring.children, minlength=len(wiring.first) - 1) == 0
+    labels = named(relations, Given("node", np.diff(wiring.bounds), unread), known)
+    return replace(labels, numbers=labels.numbers[wiring.children])
 
 
 def _check_same_names(forest: Forest, one: Forest, number: int) -> None:

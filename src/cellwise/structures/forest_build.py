@@ -17,6 +17,7 @@ from cellwise.structures.forest_checks import (
     check_range,
     check_sizes,
     check_slots,
+    listed,
     raise_circle,
     slot_number,
     whole_numbers,
@@ -33,13 +34,17 @@ from cellwise.structures.forest_levels import (
 
 @dataclass(frozen=True)
 class Wiring:
-    """The integers of a forest, as `Forest` describes them, and the levels where they are known."""
+    """The integers of a forest, as `Forest` describes them, and the levels where they are known.
+
+    Attributes:
+        given: the number that each edge was given with, counted over all graphs; of graphs alone.
+    """
 
     bounds: Integers
     first: Integers
     children: Integers
     slots: Integers | None = None
-    relations: Integers | None = None
+    given: Integers | None = None
     levels: Integers | None = None
     depths: Integers | None = None
 
@@ -50,7 +55,10 @@ def of_parents(lists: Iterable[Any]) -> Wiring:
     Raises:
         StructureError: this is no tree.
     """
-    rows = [whole_numbers(row, f"tree {i}: the parents") for i, row in enumerate(lists)]
+    rows = [
+        whole_numbers(row, f"tree {i}: the parents")
+        for i, row in enumerate(listed(lists, "the parents of trees"))
+    ]
     sizes = np.array([len(row) for row in rows], np.int64)
     check_sizes(sizes)
     return _of_parents(np.concatenate([np.zeros(0, np.int64), *rows]), sizes)
@@ -81,7 +89,7 @@ def of_children(lists: Iterable[Any]) -> Wiring:
         StructureError: this is no tree.
     """
     counts, rows = [], []
-    for tree, nodes in enumerate(lists):
+    for tree, nodes in enumerate(listed(lists, "the children of trees")):
         try:
             counts.append(np.fromiter(map(len, nodes), np.int64))
             flat = list(chain.from_iterable(nodes))
@@ -134,7 +142,8 @@ def of_grids(shapes: Iterable[Any]) -> Wiring:
         StructureError: a shape is not two whole numbers of 1 at least.
     """
     rows = [
-        whole_numbers(shape, f"tree {i}: the rows and columns") for i, shape in enumerate(shapes)
+        whole_numbers(shape, f"tree {i}: the rows and columns")
+        for i, shape in enumerate(listed(shapes, "the shapes of grids"))
     ]
     for tree, shape in enumerate(rows):
         if len(shape) != 2 or shape.min() < 1:
@@ -184,6 +193,7 @@ def of_edges(sizes: Any, graphs: Sequence[Any], names: Sequence[str]) -> Wiring:
     """
     sizes = whole_numbers(sizes, "n")
     check_sizes(sizes)
+    graphs = listed(graphs, "edges")
     if len(graphs) != len(sizes):
         raise StructureError(
             f"n tells the nodes of {len(sizes)} graphs, but there are edges for {len(graphs)}"
@@ -200,13 +210,16 @@ def of_edges(sizes: Any, graphs: Sequence[Any], names: Sequence[str]) -> Wiring:
     children = children[order]
     levels = graph_levels(children, first)
     check_levels(children, first, levels, sizes)
-    return Wiring(bounds, first, children, table[order, 2] if names else None, levels=levels)
+    slots = table[order, 2] if names else None
+    return Wiring(bounds, first, children, slots, order, levels=levels)
 
 
 def _edges(edges: Any, tree: int, names: Sequence[str]) -> Integers:
     """The edges of one graph, int64 [E, 3]: node, child and number of the slot."""
     what = f"tree {tree}: the nodes of the edges"
     table = edges if isinstance(edges, Sequence) else np.asarray(edges)
+    if isinstance(table, np.ndarray) and not table.ndim:
+        raise StructureError(f"tree {tree}: the edges must be a list, not {edges!r}")
     if isinstance(table, np.ndarray) and table.ndim == 2 and table.shape[1] == 2 and not names:
         nodes = whole_numbers(table.reshape(-1), what)
         return np.column_stack([nodes.reshape(-1, 2), np.zeros(len(table), np.int64)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -32,6 +32,18 @@ def whole_numbers(values: Any, what: str) -> Integers:
             f"but are of type {found.dtype} with shape {list(found.shape)}"
         )
     return found.astype(np.int64)
+
+
+def listed(values: Iterable[Any], what: str) -> list[Any]:
+    """All of an iterable.
+
+    Raises:
+        StructureError: it is none.
+    """
+    try:
+        return list(values)
+    except TypeError as error:
+        raise StructureError(f"{what} must be a list, not {type(values).__name__}") from error
 
 
 def check_sizes(sizes: Integers) -> None:
@@ -169,6 +181,21 @@ def check_slots(
         raise StructureError(f"{place_of(node, sizes)}: {found}")
 
 
+def check_slot_names(names: Any) -> tuple[str, ...]:
+    """The names of slots.
+
+    Raises:
+        StructureError: they are no names, or two are the same.
+    """
+    found = tuple(listed(names, "slots"))
+    if isinstance(names, str) or not all(isinstance(name, str) for name in found):
+        raise StructureError(f"slots must be a list of names, not {names!r}")
+    for place, name in enumerate(found):
+        if name in found[:place]:
+            raise StructureError(f"two slots are called '{name}'; each needs a name of its own")
+    return found
+
+
 def slot_number(name: object, names: Sequence[str], place: str) -> int:
     """The number of a slot.
 
@@ -190,8 +217,8 @@ def first_node_of(node: int | np.int64, sizes: Integers) -> int:
     return int(starts[np.searchsorted(starts, node, side="right") - 1])
 
 
-def place_of(node: int | np.int64, sizes: Integers) -> str:
-    """Tree and node, numbered within its tree, as errors name them."""
+def place_of(node: int | np.int64, sizes: Integers, noun: str = "node") -> str:
+    """Tree and node (or edge), numbered within its tree, as errors name them."""
     starts = offsets(sizes)
     tree = int(np.searchsorted(starts, node, side="right")) - 1
-    return f"tree {tree}, node {node - starts[tree]}"
+    return f"tree {tree}, {noun} {node - starts[tree]}"
