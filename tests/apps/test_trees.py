@@ -90,6 +90,11 @@ def test_trees_that_a_parser_found_are_drawn_too(tmp_path):
 def test_other_tasks_have_no_trees_to_draw(trained, tmp_path):
     result = invoke("predict", trained, "x", "--svg", tmp_path / "x.svg", status=2)
     assert result.stderr == "cellwise: --svg draws trees, but this model answers without any\n"
+    result = invoke("predict", trained, "x", "--svg", tmp_path / "x.png", status=2)
+    assert result.stderr == (
+        f"cellwise: --svg {tmp_path / 'x.png'}: trees are drawn as SVG, in a file that ends in "
+        ".svg or in a folder\n"
+    )
 
 
 def test_wrong_brackets_end_in_one_message(composed):

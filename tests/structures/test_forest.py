@@ -262,7 +262,10 @@ def test_nobody_changes_the_arrays():
             "Forest.from_edges(..., slots=('left', 'right')) names them otherwise",
         ),
         (lambda forest: Forest.concat([]), "there are no forests to put together"),
-        (lambda forest: Forest.concat([forest, None]), "forest 1 is a NoneType, no Forest"),
+        (
+            lambda forest: Forest.concat([forest, None]),  # type: ignore[list-item]
+            "forest 1 is a NoneType, no Forest",
+        ),
         (
             lambda forest: Forest.concat([forest, forest.binary()]),
             "forest 1: slot_names is ('left', 'right'), but of forest 0 it is ()",

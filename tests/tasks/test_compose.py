@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from cellwise.brackets import parse
+from cellwise.brackets import Tree, parse
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks import TASKS
 from cellwise.tasks.compose import Compose
@@ -231,3 +231,5 @@ def test_labels_of_another_kind_are_refused(composer):
         "the model knows no label of these trees: they hold 'S', 'NP', 'VP', …, "
         "the model '2', '1', '3'"
     )
+    with pytest.raises(DataError, match="no tree has a label at its root that counts"):
+        task.check([Tree(("", "2", "1"), (None, "a", "b"), (-1, 0, 0))])

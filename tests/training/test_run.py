@@ -5,7 +5,7 @@ import torch
 
 from cellwise.errors import ConfigError, DataError
 from cellwise.training import run
-from cellwise.training.config import parse_config
+from cellwise.training.config import load_config, parse_config
 from tests.training.test_loop import BASE
 
 
@@ -86,3 +86,18 @@ def test_one_text_is_not_taken_for_a_list_of_letters(folder):
     with pytest.raises(ConfigError) as caught:
         run.load_run(folder).predict("aaaa")
     assert str(caught.value) == 'give a list of texts, as in predict(["text"]), not one text'
+
+
+def test_parts_that_could_not_be_judged_are_refused_before_training(tmp_path):
+    for name, labels in {"train": "ab", "dev": "ba", "test": "xy"}.items():
+        rows = "".join(f"some {label} words\t{label}\n" for label in labels)
+        (tmp_path / f"{name}.tsv").write_text(f"text\tlabel\n{rows}", encoding="utf-8")
+    files = [f"data.{part}={tmp_path / part}.tsv" for part in ("train", "dev", "test")]
+    config = load_config("classify", [*files, "training.device=cpu"])
+    with pytest.raises(DataError) as caught:
+        run.train(config, tmp_path / "run")
+    assert str(caught.value) == (
+        "the test part: the model knows no label of these texts: they have 'x', 'y', "
+        "the model 'a', 'b'"
+    )
+    assert not (tmp_path / "run").exists()

@@ -25,9 +25,16 @@ class TreeOutput:
         svg: a file for the first tree, its name ending in .svg, others beside it with numbers; or
             a folder; or None.
         coloured: whether standard output is to show trees in colour.
+
+    Raises:
+        ConfigError: `svg` is the name of a file of another kind.
     """
 
     def __init__(self, svg: Path | None, *, coloured: bool):
+        if svg is not None and not svg.is_dir() and svg.suffix.lower() not in ("", ".svg"):
+            raise ConfigError(
+                f"--svg {svg}: trees are drawn as SVG, in a file that ends in .svg or in a folder"
+            )
         self._svg, self._coloured = svg, coloured
         self._n_drawn, self._told = 0, False
 

@@ -112,6 +112,15 @@ class Task(ABC, Generic[Example, Batch]):
     def fit(self, train: Sequence[Example]) -> None:
         """Build the vocabularies from the training examples."""
 
+    def check(self, examples: Sequence[Example]) -> None:
+        """Refuse examples that a model of these vocabularies could not be judged by.
+
+        Training asks this of dev and test before it starts; most tasks can judge by any.
+
+        Raises:
+            DataError: it could not, and why.
+        """
+
     @abstractmethod
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies as JSON values, saved in the run folder."""

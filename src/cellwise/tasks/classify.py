@@ -95,6 +95,19 @@ class Classify(Task[Labelled, TextBatch]):
         asked = asked if data.vectors else asked or self.model.hidden_size
         self._vectors = take_vectors(words, data.vectors, size=asked, more_words=data.more_words)
 
+    def check(self, examples: Sequence[Labelled]) -> None:
+        """Refuse examples without any label that training had.
+
+        Raises:
+            DataError: there is none.
+        """
+        found = dict.fromkeys(label for example in examples for label in example.labels)
+        if found and not any(label in self.labels for label in found):
+            raise DataError(
+                "the model knows no label of these texts: "
+                f"they have {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
+            )
+
     def vocabularies(self) -> dict[str, Any]:
         """Symbols, labels, the number of texts, and the size of vectors, as JSON values."""
         return {
@@ -182,7 +195,7 @@ class Classify(Task[Labelled, TextBatch]):
         """
         if not examples:
             raise DataError("there is no text to evaluate on")
-        self._check_labels(examples)
+        self.check(examples)
         given: list[tuple[str, ...]] = [()] * len(examples)
         nats, n_units = 0.0, 0
         for rows in plan_in_order([self.size(example) for example in examples], batch_size):
@@ -279,14 +292,6 @@ class Classify(Task[Labelled, TextBatch]):
     def _labelling(self) -> Labelling:
         threshold = self.decoding.threshold if self.data.multi_label else None
         return Labelling(self.labels.symbols, threshold)
-
-    def _check_labels(self, examples: Sequence[Labelled]) -> None:
-        found = dict.fromkeys(label for example in examples for label in example.labels)
-        if found and not any(label in self.labels for label in found):
-            raise DataError(
-                "the model knows no label of these texts: "
-                f"they have {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
-            )
 
     @cached_property
     def _parts(self) -> dict[Part, Sequence[Labelled]]:

@@ -93,6 +93,21 @@ class Compose(Task[Tree, LabelledBatch]):
             words, self.data.vectors, size=asked, more_words=self.data.more_words
         )
 
+    def check(self, examples: Sequence[Tree]) -> None:
+        """Refuse trees without any class that training had, or without any at a root.
+
+        Raises:
+            DataError: there is none, or no tree has one at its root.
+        """
+        found = dict.fromkeys(label for tree in examples for label in tree.labels if label)
+        if found and not any(label in self.classes for label in found):
+            raise DataError(
+                "the model knows no label of these trees: "
+                f"they hold {_a_few(list(found))}, the model {_a_few(self.classes.symbols)}"
+            )
+        if examples and not any(tree.labels[0] != NO_CLASS for tree in examples):
+            raise DataError("no tree has a label at its root that counts, so nothing can be judged")
+
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies of words and classes, and the size of word vectors, as JSON values."""
         return {
@@ -153,7 +168,7 @@ class Compose(Task[Tree, LabelledBatch]):
         """
         if not examples:
             raise DataError("there is no tree to evaluate on")
-        self._check_classes(examples)
+        self.check(examples)
         scores, nats, n_units = Scores(self._scale), 0.0, 0
         for rows in plan_in_order([self.size(tree) for tree in examples], batch_size):
             batch = self.collate([examples[i] for i in rows]).to(device_of(model))
@@ -229,14 +244,6 @@ class Compose(Task[Tree, LabelledBatch]):
     def _number(self) -> dict[str, int]:
         """The number of each class."""
         return {NO_CLASS: NONE, **{name: n for n, name in enumerate(self.classes.symbols)}}
-
-    def _check_classes(self, examples: Sequence[Tree]) -> None:
-        found = dict.fromkeys(label for tree in examples for label in tree.labels if label)
-        if found and not any(label in self.classes for label in found):
-            raise DataError(
-                "the model knows no label of these trees: "
-                f"they hold {_a_few(list(found))}, the model {_a_few(self.classes.symbols)}"
-            )
 
     @property
     def _scale(self) -> Scale:

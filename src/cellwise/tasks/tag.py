@@ -90,6 +90,19 @@ class Tag(Task[Tagged, TaggedBatch]):
             words, self.data.vectors, size=size, more_words=self.data.more_words, key=key
         )
 
+    def check(self, examples: Sequence[Tagged]) -> None:
+        """Refuse examples without any label that training had.
+
+        Raises:
+            DataError: there is none.
+        """
+        found = dict.fromkeys(label for s in examples for label in s.labels)
+        if found and not any(label in self.labels for label in found):
+            raise DataError(
+                "the model knows no label of these sentences: "
+                f"they hold {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
+            )
+
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies, and the size of word vectors, as JSON values."""
         return {
@@ -155,7 +168,7 @@ class Tag(Task[Tagged, TaggedBatch]):
         """The metrics of `evaluate`, and the scores of each kind of span."""
         if not examples:
             raise DataError("there is no sentence to evaluate on")
-        self._check_labels(examples)
+        self.check(examples)
         found, nats = self._tagged(model, examples, batch_size, advance)
         right = [self._outward(sentence.labels) for sentence in examples]
         loss = nats / sum(map(len, right))
@@ -280,14 +293,6 @@ class Tag(Task[Tagged, TaggedBatch]):
         if self.data.scheme == "none":
             return None
         return torch.tensor(transitions(self.labels.symbols, self.data.scheme))
-
-    def _check_labels(self, examples: Sequence[Tagged]) -> None:
-        found = dict.fromkeys(label for s in examples for label in s.labels)
-        if found and not any(label in self.labels for label in found):
-            raise DataError(
-                "the model knows no label of these sentences: "
-                f"they hold {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
-            )
 
     def _label(self, label: str) -> int:
         return self.labels.encode([label])[0] if label in self.labels else NO_LABEL

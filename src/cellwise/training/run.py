@@ -323,6 +323,7 @@ def _make_loop(
         _restore(task, folder)
     else:
         task.fit(Counted(train_examples, reporter, "vocabulary"))
+    _check_judged(task, {"dev": dev, "test": task.read("test")})
     torch.manual_seed(config.training.seed)
     model = task.build()
     if processes.main:
@@ -343,6 +344,15 @@ def _read(task: Task[Any, Any], part: Part) -> Sequence[Any]:
     if not examples:
         raise DataError(f"there are no {part} examples")
     return examples
+
+
+def _check_judged(task: Task[Any, Any], parts: dict[Part, Sequence[Any]]) -> None:
+    """Refuse what training could not be judged by, before it starts."""
+    for part, examples in parts.items():
+        try:
+            task.check(examples)
+        except DataError as error:
+            raise DataError(f"the {part} part: {error}") from error
 
 
 def _restore(task: Task[Any, Any], folder: Path) -> None:
