@@ -73,7 +73,6 @@ def test_evaluation_tells_how_bleu_was_computed(described):
 def test_attention_between_sequences_is_drawn_too(tmp_path):
     attention = {"source": ["a", "b"], "target": ["A", "</s>"], "weights": [[1, 0], [0.5, 0.5]]}
     output = AttentionOutput(tmp_path / "a.png")
-    assert output.decoding == {"attention": True}
     output.show(Answer("", {}))
     output.show(Answer("A", {"attention": attention}))
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
@@ -81,10 +80,17 @@ def test_attention_between_sequences_is_drawn_too(tmp_path):
 
 def test_an_answer_without_attention_is_refused(tmp_path):
     AttentionOutput(None).show(Answer("noun", {}))
-    assert AttentionOutput(None).decoding == {}
     with pytest.raises(ConfigError) as error:
         AttentionOutput(tmp_path / "a.png").show(Answer("noun", {}))
     assert str(error.value) == (
         "--attention draws where a model looked, but this one answers without attention to "
         "regions or symbols"
+    )
+
+
+def test_a_task_that_writes_nothing_has_no_attention_to_draw(trained, tmp_path):
+    found = invoke("predict", trained, "ab", "--attention", tmp_path / "a.png", status=2)
+    assert found.stderr == (
+        "cellwise: --attention draws where each written symbol looked; a run of task 'toy' writes "
+        "none\n"
     )

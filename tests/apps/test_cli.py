@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from cellwise.apps.cli import app
 from cellwise.apps.inputs import input_lines
+from cellwise.apps.results import metric_table
 from cellwise.errors import ConfigError
 from cellwise.training.sources import recipe_names
+from tests.training.toy import Toy
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -296,3 +298,23 @@ def test_a_closed_standard_input_is_said(trained, monkeypatch):
     with pytest.raises(ConfigError) as caught:
         input_lines(["-"])
     assert str(caught.value) == "standard input is closed; give a TEXT to answer"
+
+
+def test_what_json_cannot_say_is_null(trained, monkeypatch):
+    monkeypatch.setattr(Toy, "evaluate", lambda *_, **__: {"accuracy": float("inf")})
+    found = invoke("evaluate", trained, "--json", "-q")
+    assert json.loads(found.stdout) == {"accuracy": None}
+
+
+def test_a_mark_of_utf_8_is_no_part_of_the_first_line(trained):
+    found = invoke("predict", trained, "-", stdin="\ufeffab\nab\n", status=0)
+    assert found.stdout.splitlines() == ["no", "no"]
+
+
+def test_figures_in_percent_are_shown_as_they_are():
+    found = metric_table({"complete_match": 50.0, "complete_match_40": 50.0, "exact_match": 0.5})
+    assert [line.split(maxsplit=1)[1] for line in found.splitlines()] == [
+        "50.00",
+        "50.00",
+        "50.00 %",
+    ]

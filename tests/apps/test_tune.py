@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -163,3 +164,34 @@ def test_a_key_that_varies_twice_is_refused():
     assert str(caught.value) == (
         "--vary training.epochs = 3..4: 'training.epochs' varies already; give all of it at once"
     )
+
+
+def test_a_search_whose_data_are_not_there_leaves_nothing_behind(config, tmp_path):
+    out = tmp_path / "search"
+    gone = ["--set", f"data.train={tmp_path / 'gone.txt'}"]
+    for more in ([], ["--storage", f"sqlite:///{tmp_path / 'other.db'}"]):
+        found = invoke("tune", config, *RATES, *gone, *more, "--out", out, status=2)
+        assert found.stderr.splitlines()[-1] == f"cellwise: there is no file {tmp_path}/gone.txt"
+        assert not out.exists()
+        again = invoke("tune", config, *RATES, *more, "--trials", 1, "--out", out, "-q", "--json")
+        assert len(json.loads(again.stdout)["trials"]) == 1
+        shutil.rmtree(out)
+    out.mkdir()
+    invoke("tune", config, *RATES, "--out", out, "--storage", "nonsense", status=2)
+    assert not any(out.iterdir())
+
+
+def test_cells_in_files_start_at_the_configuration_that_names_them(config, tmp_path, monkeypatch):
+    (tmp_path / "mine.txt").write_text("h[t] = tanh(W @ x[t] + U @ h[t-1])\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    head = config.read_text()
+    for spec in ('["mine.txt", "gru"]', '"mine.txt|gru"'):
+        config.write_text(f"{head}[tune.vary]\nmodel.cell = {spec}\n")
+        found = invoke("tune", config, "--sampler", "grid", "-q", "--json")
+        trials = json.loads(found.stdout)["trials"]
+        assert {trial["state"] for trial in trials} == {"done"}
+        assert {trial["settings"]["model.cell"] for trial in trials} == {
+            str(tmp_path / "mine.txt"),
+            "gru",
+        }

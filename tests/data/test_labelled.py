@@ -190,6 +190,12 @@ COMPLAINTS = [
     ("jsonl", '{"text": 1, "label": "x"}\n', ", line 1: the value of 'text' is no text"),
     (
         "jsonl",
+        '{"text": "nice \\ud83d day", "label": "x"}\n',
+        ", line 1: the value of 'text' holds half a character (\\ud83d); it was cut within it",
+    ),
+    ("jsonl", "[" * 100_000 + "\n", ", line 1: lists or objects are nested too deep"),
+    (
+        "jsonl",
         '{"text": "a", "label": null}\n',
         ", line 1: the value of 'label' is no label and no list of labels",
     ),

@@ -64,3 +64,9 @@ def test_a_missing_file_and_a_folder_are_complained_about(tmp_path):
 def test_fractions_are_the_same_for_ever():
     fractions = [round(fraction(word), 6) for word in ("a", "b", "cellwise")]
     assert fractions == [0.791374, 0.242735, 0.437917]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf_8", "U8"])
+def test_a_mark_of_utf_8_is_left_out_however_that_is_called(tmp_path, encoding):
+    path = write(tmp_path / "a.txt", "\ufeffone\n\ufefftwo\n".encode())
+    assert [line for _, line in read_lines(path, encoding=encoding)] == ["one", "\ufefftwo"]

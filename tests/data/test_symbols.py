@@ -34,7 +34,7 @@ def test_subwords_are_no_more_than_asked_for_and_more_learn_longer_ones(learnt):
     assert len(longer.cut(TEXTS[0])) < len(learnt.cut(TEXTS[0]))
 
 
-@given(st.text(alphabet="ab ,.!?'-", max_size=20))
+@given(st.text(alphabet="ab 12,.:!?'-()$\u0301", max_size=20))
 def test_joined_tokens_are_cut_as_they_were(text):
     symbols = Symbols("tokens")
     assert symbols.cut(symbols.join(symbols.cut(text))) == symbols.cut(text)
@@ -56,3 +56,27 @@ def test_symbols_are_saved_as_json(learnt):
     assert Symbols.from_json(Symbols("tokens", lowercase=True).to_json()).cut("A b") == ("a", "b")
     with pytest.raises(DataError, match="these are no saved symbols"):
         Symbols.from_json({"unit": "words"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "हिन्दी भाषा",
+        "e\u0301te\u0301",
+        "ไทยน้ำ",
+        "שָׁלוֹם",
+        "क्\u200dष",
+        "rose 3.5% to $1,200.50 at 10:30 (really)",
+    ],
+)
+def test_tokens_of_any_script_are_words_and_come_back(text):
+    symbols = Symbols("tokens")
+    assert symbols.join(symbols.cut(text)) == text
+    if not text.isascii():
+        assert symbols.cut(text) == tuple(text.split())
+
+
+def test_numbers_of_a_list_are_not_taken_for_one():
+    symbols = Symbols("tokens")
+    text = "in 2010, 300 and 12, 13 or 14"
+    assert symbols.join(symbols.cut(text)) == text

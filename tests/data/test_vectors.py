@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
 from cellwise.data.vectors import read_vectors
 from cellwise.errors import DataError
@@ -46,6 +48,11 @@ def test_words_may_hold_blanks_and_come_twice(tmp_path):
     [
         ("a 1 2\nb 3\n", "line 2: 'b' needs 2 numbers, as the first one has, not 1"),
         ("a 1 2\nb 3 x\n", "line 2: could not convert string to float: 'x'"),
+        (
+            "2 2\nnew york 1 2\nb 3\n",
+            "line 3: 'b' needs 2 numbers, as the first line says, not 1",
+        ),
+        ("a 1 nan\n", "line 1: the vector holds a number that is none, or infinite"),
         ("alone\n", "line 1: 'alone' needs numbers, not 0"),
     ],
 )
@@ -129,3 +136,31 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path):
     path.write_bytes(b"far 1 2")
     with pytest.raises(DataError, match="no safetensors file that can be read"):
         read_vectors(path, ())
+
+
+def test_words_in_lower_case_have_the_vector_of_another_spelling(tmp_path):
+    path = write(tmp_path, "Rome 1 1\nrome 2 2\nPARIS 3 3\nParis 4 4\nOslo 5 5\nSea 6 6\n")
+    found = read_vectors(path, {"rome", "paris", "oslo"}, lowercase=True).of_word
+    assert {word: vector.tolist() for word, vector in found.items()} == {
+        "rome": [2, 2],
+        "paris": [3, 3],
+        "oslo": [5, 5],
+    }
+    assert not read_vectors(path, {"oslo"}).of_word
+    assert list(read_vectors(path, (), first=3, lowercase=True).of_word) == ["rome", "paris"]
+
+
+def test_the_first_line_of_word2vec_tells_the_size(tmp_path):
+    path = write(tmp_path, "2 2\nnew york 1 2\nrome 3 4\n")
+    found = read_vectors(path, {"new york", "rome"}).of_word
+    assert {word: vector.tolist() for word, vector in found.items()} == {
+        "new york": [1, 2],
+        "rome": [3, 4],
+    }
+
+
+def test_a_matrix_may_be_of_any_kind_of_number(tmp_path):
+    path = tmp_path / "vectors.safetensors"
+    matrix = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.bfloat16)
+    save_torch({"vectors": matrix}, path, {"words": '["sea", "far"]'})
+    assert read_vectors(path, {"far"}).of_word["far"].tolist() == [3, 4]

@@ -14,11 +14,13 @@ def test_frequent_symbols_come_first_and_ties_in_order():
 
 
 def test_special_symbols_have_fixed_numbers_and_are_never_data():
-    vocabulary = Vocabulary.build([["<end>", "x"]])
+    vocabulary = Vocabulary.build([["<end>", "x", "x", "<unknown>"]])
     assert vocabulary.decode([PAD, UNKNOWN, START, END, 4]) == [
         "<pad>", "<unknown>", "<start>", "<end>", "x",
     ]  # fmt: skip
-    assert len(vocabulary) == 5
+    assert len(vocabulary) == 6
+    assert vocabulary.encode(["<end>", "<unknown>", "<pad>"]) == [5, UNKNOWN, UNKNOWN]
+    assert vocabulary.decode([5]) == ["<end>"]
 
 
 def test_rare_and_new_symbols_are_unknown():

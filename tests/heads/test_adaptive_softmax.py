@@ -31,3 +31,14 @@ def test_cutoffs_ascend_within_the_vocabulary(cutoffs):
     )
     with pytest.raises(ConfigError, match=re.escape(cause)):
         AdaptiveSoftmax(16, 30, cutoffs)
+
+
+def test_mixed_precision_leaves_it_exact():
+    torch.manual_seed(0)
+    head = AdaptiveSoftmax(16, 30, (5, 12))
+    features, right = torch.randn(12, 16), torch.randint(30, (12,))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = head(features.bfloat16(), right), head.log_probabilities(features.bfloat16())
+    rounded = features.bfloat16().float()
+    assert torch.equal(mixed[0], head(rounded, right))
+    assert torch.equal(mixed[1], head.log_probabilities(rounded))

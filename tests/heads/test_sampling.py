@@ -77,3 +77,8 @@ def test_what_is_drawn_is_likely_and_follows_from_the_seed():
 def test_numbers_out_of_range_are_errors(settings, cause):
     with pytest.raises(ConfigError, match=re.escape(cause)):
         Sampling(**settings)
+
+
+def test_a_temperature_next_to_nothing_takes_the_likeliest():
+    logits = torch.tensor([[1.0, 3.0, 2.0]], dtype=torch.float64).log_softmax(-1)
+    close(Sampling(temperature=1e-40).probabilities(logits), 0.0, 1.0, 0.0)

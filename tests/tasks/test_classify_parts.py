@@ -104,16 +104,40 @@ def test_complaints(tmp_path):
     }
     for message, settings in cases.items():
         with pytest.raises(DataError) as error:
-            read_all_parts(ClassifyData(train=path, **settings))
+            dict(read_all_parts(ClassifyData(train=path, **settings)))
         assert str(error.value) == message
 
 
 def test_who_names_no_data_is_told_what_data_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as error:
-        read_all_parts(ClassifyData())
+        read_all_parts(ClassifyData())["train"]
     assert str(error.value) == (
         "there is no train.tsv here. Say where labelled texts are: columns separated by tabs, "
         "whose names 'text' and 'label' stand in the first line, or another data.format:\n"
         "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
     )
+
+
+def test_a_text_that_comes_twice_counts_twice(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("text\tlabel\n" + "good\tyes\n" * 3 + "good\tno\n")
+    for in_memory in (True, False):
+        parts = read_all_parts(ClassifyData(train=str(path), dev=str(path), in_memory=in_memory))
+        assert [text.labels[0] for text in parts["train"]] == ["yes"] * 3 + ["no"]
+
+
+def test_a_class_may_be_left_out_by_files_that_hold_no_other(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.tsv").write_text(f"text\tlabel\nword\t{name}\n")
+    path = str(tmp_path / "[abc].tsv")
+    parts = read_all_parts(ClassifyData(train=path, dev=path, classes={"c": ""}))
+    assert [text.labels[0] for text in parts["train"]] == ["a", "b"]
+
+
+def test_texts_that_stay_in_their_file_are_in_one(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.tsv").write_text(f"text\tlabel\nword\t{name}\n")
+    data = ClassifyData(train=str(tmp_path / "*.tsv"), dev=str(tmp_path / "a.tsv"), in_memory=False)
+    with pytest.raises(ConfigError, match=r"data\.train names 2 files: it can be one"):
+        read_all_parts(data)["train"]

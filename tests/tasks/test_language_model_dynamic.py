@@ -107,3 +107,12 @@ def test_steps_that_are_too_large_are_an_error(tmp_path):
     assert math.isfinite(evaluated(task, model, rate=0.0)["loss"])
     with pytest.raises(ConfigError, match=r"decoding\.dynamic_rate: 1 is too large"):
         evaluated(task, model, rate=1.0)
+
+
+def test_it_learns_whatever_trained_the_model_before(tmp_path):
+    task = task_of(write(tmp_path, *LINES), model={"tie_weights": False})
+    model = built(task)
+    wanted = evaluated(task, model, rate=RATE)
+    model.embedding.sparse = True  # as AdaGrad has it
+    assert evaluated(task, model, rate=RATE) == wanted
+    assert model.embedding.sparse

@@ -59,8 +59,9 @@ def test_a_line_ends_where_it_ends(task):
 def test_a_prompt_is_read_with_its_line_ends(task, monkeypatch):
     model, read = built(task), []
 
-    def draw(_, numbers, drawing):
+    def draw(_, numbers, drawing, *, barred):
         read.append(numbers)
+        assert barred == (() if task.data.line_ends else (END,))
         return iter((4,) * drawing.length)
 
     monkeypatch.setattr("cellwise.tasks.language_model.draw_numbers", draw)
@@ -75,6 +76,22 @@ def test_a_prompt_is_read_with_its_line_ends(task, monkeypatch):
     for prompt, wanted, text in cases:
         assert "".join(task.generate(model, prompt, drawing)) == text
         assert read.pop() == wanted
+    monkeypatch.setattr(task.data, "line_ends", False)
+    "".join(task.generate(model, "the\na", drawing))
+    assert read.pop() == [END, the, a]
+
+
+def test_a_symbol_that_is_barred_is_never_drawn(task):
+    model = built(task)
+    drawing = Drawing(Sampling(), length=300, seed=3)
+    free = set(draw_numbers(model, [END], drawing))
+    assert END in free
+    assert END not in set(draw_numbers(model, [END], drawing, barred=(END,)))
+
+
+def test_a_seed_that_is_none_is_refused():
+    with pytest.raises(ConfigError, match="seed must be from 0 to 2"):
+        Drawing(Sampling(), seed=2**64)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import torch
 
-from cellwise.data.vocabulary import UNKNOWN
+from cellwise.data.vocabulary import PAD, UNKNOWN
 from cellwise.tasks.parse_words import Forgetting, numbers_of, words_and_forms
 
 SENTENCES = [["the", "dog", "barks"], ["the", "Runx1", "the", "dog"]]
@@ -24,7 +24,7 @@ def test_a_form_that_training_had_not_is_the_unknown_word():
 def test_rare_words_are_replaced_by_their_form_in_training():
     known = words_and_forms([["the"] * 9999 + ["barks"]], min_count=1)
     forgetting = Forgetting(known, 1.0)
-    words = torch.tensor([known.encode(["the", "barks", "<unknown-s>", "<pad>"])]).expand(4000, 4)
+    words = torch.tensor([[*known.encode(["the", "barks", "<unknown-s>"]), PAD]]).expand(4000, 4)
     found = forgetting(words)
     the, barks, form, pad = (known.decode(column.unique().tolist()) for column in found.T)
     assert set(the) <= {"the", "<unknown>"}

@@ -28,7 +28,16 @@ def path(tmp_path):
 def test_named_files_are_the_parts(path, tmp_path):
     dev = tmp_path / "dev.txt"
     dev.write_text("x y")
-    assert parts_of(path, dev=str(dev)) == {"train": words(path), "dev": ["x", "y"], "test": []}
+    found = parts_of(path, dev=str(dev))
+    assert dict(found) == {"train": words(path), "dev": ["x", "y"], "test": []}
+
+
+def test_a_part_is_read_when_it_is_asked_for(tmp_path):
+    (tmp_path / "test.txt").write_text("x y")
+    parts = parts_of(tmp_path / "gone.txt", test=str(tmp_path / "test.txt"))
+    assert parts["test"] == ["x", "y"]
+    with pytest.raises(FileNotFoundError):
+        parts["dev"]  # a share of train
 
 
 def test_without_a_dev_file_a_share_of_train_is_dev_and_equal_keys_stay_together(path):
@@ -42,7 +51,7 @@ def test_too_few_examples_cannot_be_split(tmp_path):
     path = tmp_path / "train.txt"
     path.write_text("one")
     with pytest.raises(DataError) as caught:
-        parts_of(path)
+        parts_of(path)["train"]
     assert str(caught.value) == (
         f"{path}: too few words to split off data.dev_share = 0.05 of them; name a file as data.dev"
     )
@@ -58,4 +67,4 @@ def test_a_pattern_names_all_files_that_match(tmp_path):
 
 def test_a_pattern_that_matches_nothing_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"\*\.none: no file matches this pattern"):
-        parts_of(tmp_path / "*.none")
+        parts_of(tmp_path / "*.none")["train"]

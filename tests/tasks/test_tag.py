@@ -176,7 +176,7 @@ def test_a_batch_holds_words_spellings_and_labels(tmp_path):
     task.fit(train)
     batch = task.collate([*train, Tagged(("new",), ("NEW",))])
     assert batch.labels.tolist() == [[1, 0, -1], [0, -1, -1]]
-    assert batch.n_units == 4
+    assert batch.n_units == 3
     assert batch.sentences.words.tolist() == [[5, 4, 1], [4, 0, 0]]
     assert batch.sentences.spelling.tolist() == [[0, 1, 2], [1, 0, 0]]
     assert batch.sentences.character_lengths.tolist() == [2, 1, 3]
@@ -264,3 +264,15 @@ def test_labels_of_another_kind_are_refused(tagger):
         "the model knows no label of these sentences: they hold 'DT', 'NNS', 'VBD', …, "
         "the model 'DET', 'NOUN', 'PUNCT', …"
     )
+
+
+def test_labels_that_training_did_not_have_are_left_out_of_the_loss(tagger):
+    task, model = tagger
+    known = Tagged(("the", "walks"), ("DET", "NOUN"))
+    alone = evaluated(task, model, [known])["loss"]
+    other = Tagged(("the", "walks"), ("DET", "NEW"))
+    batch = task.collate([other])
+    nats, n_units = task.loss(model, batch)
+    assert n_units == 1
+    assert evaluated(task, model, [other])["loss"] == pytest.approx(float(nats.detach()))
+    assert evaluated(task, model, [known, known])["loss"] == pytest.approx(alone)

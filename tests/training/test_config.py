@@ -65,6 +65,11 @@ MESSAGES = [
         "my.toml: 'training.learning_rate' is -1.0, but must be a value greater than 0.0",
     ),
     (
+        "[training]\nepochs = true\nlearning_rate = '1'",
+        "my.toml: 'training.epochs' is true, but must be a whole number\n"
+        "my.toml: 'training.learning_rate' is \"1\", but must be a number",
+    ),
+    (
         "[training]\nlearning_rate = nan",
         "my.toml: 'training.learning_rate' is nan, but must be a finite number",
     ),
@@ -165,3 +170,16 @@ def test_a_wrong_override_is_blamed_on_itself(tmp_path):
         "--set training.epochs=abc: 'training.epochs' is \"abc\", but must be a whole number\n"
         "my.toml: 'training.batch_size' is 0, but must be a value of at least 1"
     )
+
+
+def test_a_dot_between_quotes_belongs_to_a_name():
+    found = load_config("classify", ['data.classes."comp.graphics"=computers'])
+    assert found.data.model_dump()["classes"] == {"comp.graphics": "computers"}
+    with pytest.raises(ConfigError) as caught:
+        load_config("classify", ["data.classes.comp.graphics=computers"])
+    assert str(caught.value) == (
+        "--set data.classes.comp.graphics=computers: 'data.classes.comp' is a table, but must be a "
+        'text in quotes. A name with a dot in it stands in quotes: data.classes."comp.…"'
+    )
+    with pytest.raises(ConfigError, match=r"^--set data.train.x=3: 'data.train' is a table"):
+        load_config("classify", ["data.train.x=3"])

@@ -383,3 +383,22 @@ def test_the_learning_rate_falls_step_by_step_with_the_epochs(tmp_path):
     run.train(configure(tmp_path, *settings, "training.log_every=8"), tmp_path / "run")
     rates = [m["learning_rate"] for m in read_metrics(tmp_path / "run") if m["part"] == "train"]
     assert rates == pytest.approx([0.03, 0.03, 0.003, 0.0003])
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_dev_metric_that_is_no_number_ends_training_with_one_message(
+    tmp_path, monkeypatch, value
+):
+    evaluate = Toy.evaluate
+
+    def judge(self, model, examples, **options):
+        found = evaluate(self, model, examples, **options)
+        return found if self.calls <= 8 else {"accuracy": value}
+
+    monkeypatch.setattr(Toy, "evaluate", judge)
+    with pytest.raises(DivergedError) as caught:
+        run.train(configure(tmp_path), tmp_path / "run")
+    assert str(caught.value).startswith(
+        f"the dev metric accuracy became {value} at step 16 (epoch 2), with learning rate 0."
+    )
+    assert "The checkpoint of step 8 is kept." in str(caught.value)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from cellwise.errors import ConfigError
+from cellwise.training.config import load_config
 from cellwise.training.tune_search import Search, check_same
 from tests.training.tune_search import VARY, configure, search
 
@@ -15,6 +16,8 @@ def test_a_search_knows_its_metric_and_how_many_trials_it_has():
     found = search()
     assert (found.metric, found.goal, found.n_trials) == ("accuracy", "max", 20)
     assert search(trials=3).n_trials == 3
+    labels = load_config("classify", ["data.multi_label=true", "data.label_separator=,"])
+    assert Search(labels, found.settings, found.space).metric == "micro_f1"
     assert search(GRID, sampler="grid").n_trials == 6
     assert search(GRID, sampler="grid", trials=4).n_trials == 4
     assert search(GRID, sampler="grid", trials=9).n_trials == 6

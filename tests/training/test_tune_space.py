@@ -16,6 +16,8 @@ SPECS = [
     (RATE, "linear:.0001 .. 1", Range(RATE, 1e-4, 1.0)),
     (RATE, "1..2", Range(RATE, 1.0, 2.0)),
     (RATE, "0.1..1:0.2", Range(RATE, 0.1, 0.9, 0.2)),
+    ("model.dropout", "0..0.9:0.3", Range("model.dropout", 0.0, 0.9, 0.3)),
+    (RATE, "0.1..0.3:0.1", Range(RATE, 0.1, 0.3, 0.1)),
     (SIZE, "64..512:64", Range(SIZE, 64, 512, 64, whole=True)),
     (SIZE, "1..100", Range(SIZE, 1, 100, log=True, whole=True)),
     (SIZE, "1e1..2e1", Range(SIZE, 10, 20, whole=True)),
@@ -84,6 +86,8 @@ def test_a_cell_in_a_file_is_read_once(tmp_path, monkeypatch):
     found = parse_varied("model.cell", "lstm|mine.txt", configure())
     assert isinstance(found, Choice)
     assert found.setting("mine.txt") == "h[t] = tanh(W @ x[t] + U @ h[t-1])\n"
+    listed = parse_varied("model.cell", ["lstm", "mine.txt"], configure())
+    assert listed == found
 
 
 def test_a_grid_has_every_value_of_what_can_be_counted():

@@ -11,6 +11,7 @@ from cellwise.errors import ConfigError
 
 if TYPE_CHECKING:
     from cellwise.tasks.base import Answer
+    from cellwise.training.run import Run
 
 AttentionOption = Annotated[
     Path | None,
@@ -32,10 +33,20 @@ class AttentionOutput:
     def __init__(self, where: Path | None):
         self._where, self._n_drawn = where, 0
 
-    @property
-    def decoding(self) -> dict[str, Any]:
-        """What has to be changed in the decoding, so that answers have what is drawn."""
-        return {} if self._where is None else {"attention": True}
+    def decoding(self, run: Run) -> dict[str, Any]:
+        """What has to be changed in a run's decoding, so that answers have what is drawn.
+
+        Raises:
+            ConfigError: its task has nothing to draw.
+        """
+        if self._where is None:
+            return {}
+        if "attention" not in type(run.config.decoding).model_fields:
+            raise ConfigError(
+                f"--attention draws where each written symbol looked; a run of task "
+                f"'{run.config.task}' writes none"
+            )
+        return {"attention": True}
 
     def show(self, answer: Answer) -> None:
         """Draw where an answer's symbols looked, if it is asked for.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -16,6 +15,7 @@ from cellwise.apps.results import (
     DeviceOption,
     JsonOption,
     RunArgument,
+    as_json_text,
     decoding_changes,
 )
 from cellwise.errors import ConfigError
@@ -62,7 +62,7 @@ def chat(
         answer = next(loaded.answers(["\t".join(turns)], **changes))
         turns.append(answer.text)
         if as_json:
-            print(json.dumps({**answer.record, "source": line}, ensure_ascii=False), flush=True)
+            print(as_json_text({**answer.record, "source": line}), flush=True)
         else:
             print(f"{name}> {answer.text}" if on_terminal else answer.text, flush=True)
 

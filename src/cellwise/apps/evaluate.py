@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from cellwise.apps.results import (
     EnsembleOption,
     JsonOption,
     RunArgument,
+    as_json_text,
     decoding_changes,
     metric_table,
 )
@@ -80,7 +80,7 @@ def evaluate(
 
 def _as_json(report: Report, confusion: bool) -> str:
     more = confusion_record(report) if confusion else {}
-    return json.dumps({**report.metrics, **report.notes, **more}, ensure_ascii=False)
+    return as_json_text({**report.metrics, **report.notes, **more})
 
 
 def _as_text(report: Report, confusion: bool) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from cellwise.apps.results import DeviceOption, JsonOption, RunArgument
+from cellwise.apps.results import DeviceOption, JsonOption, RunArgument, as_json_text
 from cellwise.errors import ConfigError
 
 
@@ -57,7 +56,7 @@ def generate(
         pieces = loaded.task.generate(loaded.model, prompt, drawing)
         if as_json:
             record = {"prompt": prompt, "text": "".join(pieces), "seed": number}
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            print(as_json_text(record), flush=True)
         else:
             _show(prompt, pieces, blank_line=number > seed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from cellwise.apps.results import (
     EnsembleOption,
     JsonOption,
     RunArgument,
+    as_json_text,
     decoding_changes,
 )
 from cellwise.apps.trees import TreeOutput
@@ -51,13 +51,14 @@ def predict(
     """  # noqa: D301 - \b keeps the lines of the example apart in the help
     lines = input_lines(texts or [])
     looks = AttentionOutput(attention)
-    changes = {**decoding_changes(set_), **looks.decoding}
+    changes = decoding_changes(set_)
     from cellwise.training.run import load_run
 
     trees = TreeOutput(svg, coloured=not as_json)
-    for answer in load_run(run, device=device, ensemble=ensemble or ()).answers(lines, **changes):
+    loaded = load_run(run, device=device, ensemble=ensemble or ())
+    for answer in loaded.answers(lines, **changes, **looks.decoding(loaded)):
         looks.show(answer)
         if trees.show(answer):
             continue
-        text = json.dumps(answer.record, ensure_ascii=False) if as_json else answer.text
+        text = as_json_text(answer.record) if as_json else answer.text
         print(text, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -27,7 +29,7 @@ EnsembleOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-SHARES = ("_rate", "_f1", "_match", "_precision", "_recall")
+SHARES = ("_rate", "_f1", "exact_match", "_precision", "_recall")
 """How the names of metrics end that are shown as percentages, as accuracies are."""
 
 
@@ -47,6 +49,24 @@ def _shown(name: str, value: float) -> str:
     if name.endswith(SHARES) or name.startswith("accuracy"):
         return f"{100 * value:5.2f} %"
     return f"{value:5.2f}"
+
+
+def as_json_text(value: Any) -> str:
+    """A line of JSON; what JSON cannot say, NaN and infinity, becomes null.
+
+    Example:
+        >>> as_json_text({"perplexity": float("inf"), "best": [0.5, float("nan")]})
+        '{"perplexity": null, "best": [0.5, null]}'
+    """
+    return json.dumps(_sayable(value), ensure_ascii=False, allow_nan=False)
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sayable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def decoding_changes(overrides: Sequence[str] | None) -> dict[str, Any]:

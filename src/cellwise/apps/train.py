@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cellwise.apps.results import as_json_text
 from cellwise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def train(
         return
     metrics = _test(folder, settings.training.device, reporter)
     if as_json:
-        print(json.dumps({"run": str(folder), **asdict(outcome), "test": metrics}))
+        print(as_json_text({"run": str(folder), **asdict(outcome), "test": metrics}))
     else:
         print(_summary(folder, settings, outcome, metrics))
 

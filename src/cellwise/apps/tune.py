@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cellwise.apps.results import as_json_text
 from cellwise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def tune(
     place = (out, storage)
     search, folder = choose_search(config, vary or (), changes, set_ or (), place, resume=resume)
     found = _searched(search, folder, storage, resume=resume, quiet=quiet)
-    print(json.dumps(_record(found)) if as_json else _summary(found))
+    print(as_json_text(_record(found)) if as_json else _summary(found))
 
 
 def choose_search(

@@ -72,4 +72,5 @@ class JsonLines:
         """Append a text's vector, `[F]`."""
         shortest = [float(str(value)) for value in vector]  # as many digits as float32 has
         row = {"text": text, "vector": shortest}
-        self._file.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
+        line = f"{json.dumps(row, ensure_ascii=False)}\n"
+        self._file.write(line.encode(errors="backslashreplace"))

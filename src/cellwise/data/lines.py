@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import zlib
@@ -70,7 +71,7 @@ def decoded(raw: bytes, name: str, *, encoding: str = "utf-8", first_line: int =
     Raises:
         DataError: the bytes are not in the encoding.
     """
-    marked = first_line == 1 and encoding.lower() in ("utf-8", "utf8")
+    marked = first_line == 1 and codecs.lookup(encoding).name == "utf-8"
     try:
         return raw.decode("utf-8-sig" if marked else encoding)
     except UnicodeDecodeError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,11 +21,14 @@ Unit = Literal["characters", "words", "tokens", "subwords"]
 BLANK = "▁"
 """What stands for the blank before a word in its first piece (the mark that SentencePiece uses)."""
 
-TOKEN = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
-"""A word, also with apostrophes and hyphens inside, or a single mark."""
-
 CLOSING = re.compile(r" ([.,;:!?%)\]}])")
 """A mark that stands right after the token before it."""
+
+OPENING = re.compile(r"([(\[{$€£¿¡]) ")
+"""A mark that stands right before the token after it."""
+
+IN_NUMBER = re.compile(r"(?<=\d)([.:]) (?=\d)|(?<![\d.,:])(\d{1,3},) (?=\d{3}(?!\d))")
+"""Digits on both sides of a mark, as in 3.5, 10:30 or 1,200, and the blank between them."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class Symbols:
     """Cuts texts into symbols and joins them again.
 
     `characters`: every character. `words`: what stands between blanks. `tokens`: words and
-    punctuation marks, for raw text. `subwords`: pieces of words that were learnt from the training
-    texts, by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), with the library
+    punctuation marks, for raw text; joined, most texts come back, but not all (a dash and a
+    quotation mark stand between blanks). `subwords`: pieces of words that were learnt from the
+    training texts, by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), with the library
     tokenizers; joined, they give the text back, apart from runs of blanks.
 
     Example:
@@ -68,7 +74,7 @@ class Symbols:
         if self.unit == "words":
             return tuple(text.split())
         if self.unit == "tokens":
-            return tuple(TOKEN.findall(text))
+            return tuple(_token().findall(text))
         assert self.pieces is not None
         return tuple(self.pieces.encode(" ".join(text.split())).tokens)
 
@@ -77,7 +83,9 @@ class Symbols:
         if self.unit == "subwords":
             return "".join(symbols).replace(BLANK, " ").strip()
         text = ("" if self.unit == "characters" else " ").join(symbols)
-        return CLOSING.sub(r"\1", text) if self.unit == "tokens" else text
+        if self.unit != "tokens":
+            return text
+        return IN_NUMBER.sub(r"\1\2", OPENING.sub(r"\1", CLOSING.sub(r"\1", text)))
 
     def to_json(self) -> dict[str, Any]:
         """The symbols as JSON values."""
@@ -96,6 +104,19 @@ class Symbols:
             raise DataError(
                 "these are no saved symbols: they need 'unit', 'lowercase' and 'pieces'"
             ) from error
+
+
+@functools.cache
+def _token() -> re.Pattern[str]:
+    """A word, also with apostrophes and hyphens inside, or a single mark.
+
+    A letter keeps the combining marks behind it (Unicode's category M), which are no letters to
+    Python: vowels of Hindi and Thai, points of Hebrew, accents that stand by themselves.
+    """
+    codes = (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0))
+    combining = "".join(chr(code) for code in codes if unicodedata.category(chr(code))[0] == "M")
+    word = rf"\w[\w{combining}\u200c\u200d]*"
+    return re.compile(rf"{word}(?:['’\-]{word})*|[^\w\s]")
 
 
 def _library() -> Any:

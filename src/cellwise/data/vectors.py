@@ -23,7 +23,9 @@ class Vectors:
     of_word: dict[str, NDArray[np.float32]]
 
 
-def read_vectors(path: Path, wanted: Container[str], *, first: int = 0) -> Vectors:
+def read_vectors(
+    path: Path, wanted: Container[str], *, first: int = 0, lowercase: bool = False
+) -> Vectors:
     """The vectors of the words that are wanted, and of the first words of a file.
 
     In a file `NAME.safetensors` there is one matrix, `[words, size]`. Its words are in the metadata
@@ -32,55 +34,94 @@ def read_vectors(path: Path, wanted: Container[str], *, first: int = 0) -> Vecto
     In every other file a line holds a word and its numbers, separated by blanks; word2vec puts a
     line before them that says how many words and numbers there are. A word may hold blanks itself.
 
-    Of a word that comes twice the first vector counts.
+    Of a word that comes twice the first vector counts, in lower case the one that is written so.
 
     Args:
         path: the file; text may be gzipped.
         wanted: words to read.
         first: read so many words from the start of the file, wanted or not.
+        lowercase: take the file's words in lower case.
 
     Raises:
         DataError: the file cannot be read, a line has another number of numbers, or a matrix other
             rows than there are words.
     """
+    taken = _Taken(wanted, first, lowercase)
     if path.suffix == ".safetensors":
-        return _of_matrix(path, wanted, first)
-    size, found = 0, dict[str, NDArray[np.float32]]()
+        return Vectors(_of_matrix(path, taken), taken.found)
+    size = told = _told_size(path)
+    count = -1
     for count, (place, pieces) in enumerate(_rows(path)):
         size = size or len(pieces) - 1
         if not 0 < size < len(pieces):
-            wanted_size = f"{size} numbers, as the first one has" if size else "numbers"
+            first_one = "line says" if told else "one has"
+            wanted_size = f"{size} numbers, as the first {first_one}" if size else "numbers"
             raise DataError(f"{place}: '{pieces[0]}' needs {wanted_size}, not {len(pieces) - 1}")
-        word = " ".join(pieces[:-size])
-        if (count < first or word in wanted) and word not in found:
-            found[word] = _numbers(pieces[-size:], place)
-    if not size:
+        name = taken.name(" ".join(pieces[:-size]), count)
+        if name is not None:
+            taken.found[name] = _numbers(pieces[-size:], place)
+    if count < 0:
         raise DataError(f"{path}: there is no vector in it")
-    return Vectors(size, found)
+    return Vectors(size, taken.found)
+
+
+class _Taken:
+    """Which words of a file are taken, and what they are called."""
+
+    def __init__(self, wanted: Container[str], first: int, lowercase: bool):
+        self.found: dict[str, NDArray[np.float32]] = {}
+        self._wanted, self._first, self._lowercase = wanted, first, lowercase
+        self._exact: set[str] = set()
+
+    def name(self, word: str, count: int) -> str | None:
+        """What the word `count` of the file, from 0, is called; None: it is not taken."""
+        name = word.lower() if self._lowercase else word
+        if (count >= self._first and name not in self._wanted) or name in self._exact:
+            return None
+        if name == word:
+            self._exact.add(name)
+        elif name in self.found:
+            return None
+        return name
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The place and the pieces of each line, without an empty one and word2vec's first."""
     for number, line in read_lines(path):
         pieces = line.strip(" ").split(" ")
-        counts = number == 1 and len(pieces) == 2 and all(piece.isdecimal() for piece in pieces)
-        if pieces != [""] and not counts:
+        if pieces != [""] and not (number == 1 and _are_counts(pieces)):
             yield f"{path}, line {number}", pieces
+
+
+def _told_size(path: Path) -> int:
+    """The numbers of a vector, as word2vec's first line says, or 0."""
+    first = next(read_lines(path))[1].strip(" ").split(" ")
+    return int(first[1]) if _are_counts(first) else 0
+
+
+def _are_counts(pieces: list[str]) -> bool:
+    return len(pieces) == 2 and all(piece.isdecimal() for piece in pieces)
 
 
 def _numbers(pieces: list[str], place: str) -> NDArray[np.float32]:
     try:
-        return np.array(pieces, np.float32)
+        return _finite(np.array(pieces, np.float32), place)
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
 
 
-def _of_matrix(path: Path, wanted: Container[str], first: int) -> Vectors:
-    """The vectors of a safetensors file; rows that nobody wants are not read."""
+def _finite(vector: NDArray[np.float32], place: str) -> NDArray[np.float32]:
+    if not np.isfinite(vector).all():
+        raise DataError(f"{place}: the vector holds a number that is none, or infinite")
+    return vector
+
+
+def _of_matrix(path: Path, taken: _Taken) -> int:
+    """Take the vectors of a safetensors file; rows that nobody wants are not read. Their size."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             shapes = [file.get_slice(name).get_shape() for name in names]
             if len(names) != 1 or len(shapes[0]) != 2:
@@ -91,13 +132,15 @@ def _of_matrix(path: Path, wanted: Container[str], first: int) -> Vectors:
             words = _words_beside(path, file.metadata() or {})
             if len(words) != shapes[0][0]:
                 raise DataError(f"{path}: {shapes[0][0]} vectors, but {len(words)} words")
-            matrix, found = file.get_slice(names[0]), dict[str, NDArray[np.float32]]()
+            matrix = file.get_slice(names[0])
             for row, word in enumerate(words):
-                if (row < first or word in wanted) and word not in found:
-                    found[word] = matrix[row].astype(np.float32)
+                name = taken.name(word, row)
+                if name is not None:
+                    taken.found[name] = _finite(matrix[row].float().numpy(), f"{path}: '{word}'")
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path}: no safetensors file that can be read: {error}") from error
-    return Vectors(shapes[0][1], found)
+    size: int = shapes[0][1]
+    return size
 
 
 def _words_beside(path: Path, metadata: dict[str, str]) -> list[str]:

@@ -18,6 +18,9 @@ class Vocabulary:
     The four special symbols come first, then those of the data, the frequent first. A vocabulary of
     labels has no special symbols (`specials=()`), and an unknown label is an error.
 
+    What stands in the data as `<end>`, `<start>` or `<pad>` is a symbol like any other, with a
+    number of its own. `<unknown>` is unknown: word forms and subwords write it so.
+
     Example:
         >>> letters = Vocabulary.build(["abba", "b"])
         >>> letters.encode("abx")
@@ -36,7 +39,9 @@ class Vocabulary:
         self.specials = tuple(specials)
         self.symbols = tuple(symbols)
         self.counts = tuple(counts) if counts is not None else (0,) * len(self.symbols)
-        self._number = {s: i for i, s in enumerate((*self.specials, *self.symbols))}
+        self._number = {s: i for i, s in enumerate(self.symbols, len(self.specials))}
+        if self.specials:
+            self._number[self.specials[UNKNOWN]] = UNKNOWN
 
     @classmethod
     def build(
@@ -48,14 +53,14 @@ class Vocabulary:
     ) -> Vocabulary:
         """The vocabulary of all symbols that occur at least `min_count` times in the sequences."""
         counts = Counter(symbol for sequence in sequences for symbol in sequence)
-        for special in specials:
-            counts.pop(special, None)
+        if specials:
+            counts.pop(specials[UNKNOWN], None)
         kept = [(s, n) for s, n in counts.items() if n >= min_count]
         kept.sort(key=lambda pair: (-pair[1], pair[0]))
         return cls([s for s, _ in kept], [n for _, n in kept], specials=specials)
 
     def __len__(self) -> int:
-        return len(self._number)
+        return len(self.specials) + len(self.symbols)
 
     def __contains__(self, symbol: str) -> bool:
         return symbol in self._number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from cellwise.errors import ConfigError
@@ -45,9 +46,20 @@ class AdaptiveSoftmax(nn.Module):
 
     def forward(self, features: Tensor, right: Tensor) -> Tensor:
         """The log probabilities of right symbols: `[N, F]` and int64 `[N]` to `[N]`."""
-        return cast(Tensor, self.softmax(features, right).output)
+        with _exactly(features):
+            return cast(Tensor, self.softmax(features.to(self._type), right).output)
 
     def log_probabilities(self, features: Tensor) -> Tensor:
         """The log probabilities of all symbols: `[..., F]` to `[..., V]`."""
-        flat = self.softmax.log_prob(features.flatten(0, -2))
+        with _exactly(features):
+            flat = self.softmax.log_prob(features.flatten(0, -2).to(self._type))
         return cast(Tensor, flat.unflatten(0, features.shape[:-1]))
+
+    @property
+    def _type(self) -> torch.dtype:
+        return self.softmax.head.weight.dtype
+
+
+def _exactly(features: Tensor) -> torch.autocast:
+    """Without mixed precision: torch's module puts results of clusters into rows of one type."""
+    return torch.autocast(features.device.type, enabled=False)

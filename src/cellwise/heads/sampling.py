@@ -49,7 +49,9 @@ class Sampling:
 
     def probabilities(self, log_probabilities: Tensor) -> Tensor:
         """What symbols are drawn with: `[B, V]`, rows sum to 1; the temperature is not 0."""
-        kept = self._of_top_k(log_probabilities / self.temperature)
+        below = log_probabilities - log_probabilities.amax(dim=-1, keepdim=True)
+        least = torch.finfo(below.dtype).tiny  # smaller numbers may be taken for 0
+        kept = self._of_top_k(below / max(self.temperature, least))
         return torch.softmax(self._of_top_p(kept), dim=-1)
 
     def _of_top_k(self, logits: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from cellwise.data.batches import plan_batches
@@ -31,6 +31,15 @@ class Section(BaseModel):
     """A table of a configuration file: unknown keys are errors, every field has a description."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_by_chance(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` and texts where a number is due, which pydantic would make numbers of."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if kind in (int, float) and isinstance(value, bool | str):
+            raise ValueError("a whole number" if kind is int else "a number")
+        return value
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,8 @@ class Task(ABC, Generic[Example, Batch]):
 
     A task object holds its three configuration sections and, after `fit` or `restore`, its
     vocabularies. Passes over data other than the examples, which may take long, go through
-    `passing`; who runs the task replaces it to show them.
+    `passing`, and what a person should know of the data goes to `tell`; who runs the task replaces
+    them to show it.
     """
 
     name: ClassVar[str]
@@ -95,6 +105,7 @@ class Task(ABC, Generic[Example, Batch]):
     def __init__(self, data: Section, model: Section, decoding: Section):
         self.data, self.model, self.decoding = data, model, decoding
         self.passing: Passing = lambda items, name: items
+        self.tell: Callable[[str], None] = lambda text: None
 
     @abstractmethod
     def read(self, part: Part) -> Sequence[Example]:

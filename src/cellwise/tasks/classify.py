@@ -20,11 +20,12 @@ from cellwise.losses.binary_cross_entropy import binary_cross_entropy
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.tasks.base import Advance, Answer, Part, Report, Task, device_of
 from cellwise.tasks.class_scores import Confusion, macro_f1, micro_f1, scores_of_sets
-from cellwise.tasks.classify_answers import BLANK, Labelling
+from cellwise.tasks.classify_answers import Labelling
 from cellwise.tasks.classify_config import ClassifyData, ClassifyDecoding, ClassifyModel
 from cellwise.tasks.classify_network import TextClassifier, Texts
 from cellwise.tasks.classify_parts import read_all_parts, read_texts
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.parts import Parts
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 UNKNOWN_CLASS = -1
 """Stands for a class that the training data did not hold."""
@@ -93,7 +94,8 @@ class Classify(Task[Labelled, TextBatch]):
         words = Vocabulary.build(map(self._cut, train), min_count=data.min_count)
         asked = self.model.embedding_size
         asked = asked if data.vectors else asked or self.model.hidden_size
-        self._vectors = take_vectors(words, data.vectors, size=asked, more_words=data.more_words)
+        file = VectorFile(data.vectors, data.more_words, data.lowercase)
+        self._vectors = take_vectors(words, file, size=asked, tell=self.tell)
 
     def check(self, examples: Sequence[Labelled]) -> None:
         """Refuse examples without any label that training had.
@@ -237,7 +239,7 @@ class Classify(Task[Labelled, TextBatch]):
             tokens = [self.symbols.cut(text)[: self.data.max_length] for text in asked]
             found = self._labelling.answers(asked, logits, tokens, weights)
         for text in texts:
-            yield next(found) if text else BLANK
+            yield next(found) if text else self._labelling.blank()
 
     def _judged(
         self, right: Sequence[tuple[str, ...]], given: Sequence[tuple[str, ...]], loss: float
@@ -294,7 +296,7 @@ class Classify(Task[Labelled, TextBatch]):
         return Labelling(self.labels.symbols, threshold)
 
     @cached_property
-    def _parts(self) -> dict[Part, Sequence[Labelled]]:
+    def _parts(self) -> Parts[Sequence[Labelled]]:
         return read_all_parts(self.data)
 
 

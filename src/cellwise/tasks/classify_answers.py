@@ -10,9 +10,6 @@ from torch import Tensor
 
 from cellwise.tasks.base import Answer
 
-BLANK = Answer("", {"text": "", "labels": [], "probabilities": {}})
-"""The answer to a blank line."""
-
 
 @dataclass(frozen=True)
 class Labelling:
@@ -26,6 +23,12 @@ class Labelling:
 
     names: tuple[str, ...]
     threshold: float | None = None
+
+    def blank(self) -> Answer:
+        """The answer to a blank line, with the keys of every other one."""
+        none: dict[str, Any] = {"label": None, "probability": None}
+        label = none if self.threshold is None else {"labels": []}
+        return Answer("", {"text": "", **label, "probabilities": {}})
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """The probabilities of the labels, `[B, C]`: those of a text sum to 1 where it has one."""

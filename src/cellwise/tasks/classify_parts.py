@@ -12,7 +12,7 @@ from cellwise.data.trees import read_trees
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Part
 from cellwise.tasks.classify_config import ClassifyData
-from cellwise.tasks.parts import files_of, read_parts
+from cellwise.tasks.parts import Parts, files_of, only_file_of, read_parts
 
 Whole = tuple[Labelled, ...]
 """A text, and behind it the phrases within that are learnt, too."""
@@ -24,23 +24,28 @@ def read_texts(path: Path, data: ClassifyData) -> list[Labelled]:
     Raises:
         DataError: the file cannot be read, or it holds no text that counts.
     """
+    return _counting(_read(path, data), data, path)
+
+
+def _read(path: Path, data: ClassifyData) -> list[Labelled]:
     if path == Path(ClassifyData().train) and not path.exists():
         raise DataError(
             f"there is no {path} here. Say where labelled texts are: columns separated by tabs, "
             "whose names 'text' and 'label' stand in the first line, or another data.format:\n"
             "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
         )
-    return _counting(read_labelled(path, data.layout()), data, path)
+    return read_labelled(path, data.layout())
 
 
-def read_all_parts(data: ClassifyData) -> dict[Part, Sequence[Labelled]]:
+def read_all_parts(data: ClassifyData) -> Parts[Sequence[Labelled]]:
     """The texts of each part; of trees, the training part may hold every phrase, each once.
 
     Where no file is named, shares of train become dev and test: the texts with the lowest hashes,
     and those with the highest ones.
 
     Raises:
-        DataError: a file cannot be read, or train is too small to be split.
+        DataError: when a part is asked for: a file cannot be read, or train is too small to be
+            split.
         ConfigError: training texts are to stay in their file, but some of them not to count.
     """
     if not data.in_memory:
@@ -49,20 +54,27 @@ def read_all_parts(data: ClassifyData) -> dict[Part, Sequence[Labelled]]:
     def read(path: Path) -> list[Whole]:
         if data.format == "trees" and data.phrases:
             return [tuple(phrases(tree)) for tree in read_trees(path)]
-        return [(text,) for text in read_texts(path, data)]
+        return [(text,) for text in _read(path, data)]
 
     found = read_parts(data, read, key=_key, what="texts")
-    train, test = found["train"], found["test"]
-    if not data.test and data.test_share:
-        train, test = _without_test(train, data)
-    return {
-        "train": _counting(dict.fromkeys(text for whole in train for text in whole), data),
-        "dev": _counting((whole[0] for whole in found["dev"]), data),
-        "test": _counting((whole[0] for whole in test), data) if test else [],
-    }
+    cut = Parts(lambda _: _without_test(found["train"], data))
+
+    def make(part: Part) -> Sequence[Labelled]:
+        share = data.test_share and not data.test
+        if part == "train":
+            learnt = (text for whole in (cut[part][0] if share else found[part]) for text in whole)
+            # A phrase comes in many trees; a text that comes twice counts twice.
+            once = data.format == "trees" and data.phrases
+            return _counting(dict.fromkeys(learnt) if once else learnt, data, data.train)
+        if part == "dev":
+            return _counting((whole[0] for whole in found[part]), data, data.dev or data.train)
+        test = cut["train"][1] if share else found[part]
+        return _counting((whole[0] for whole in test), data, data.test) if test else []
+
+    return Parts(make)
 
 
-def _parts_with_mapped_train(data: ClassifyData) -> dict[Part, Sequence[Labelled]]:
+def _parts_with_mapped_train(data: ClassifyData) -> Parts[Sequence[Labelled]]:
     """The parts, with training texts that stay in their file."""
     utf8 = codecs.lookup(data.encoding).name == "utf-8"
     if not data.dev or data.test_share or not utf8 or not all(data.classes.values()):
@@ -74,11 +86,13 @@ def _parts_with_mapped_train(data: ClassifyData) -> dict[Part, Sequence[Labelled
     def change(text: Labelled) -> Labelled:
         return _with_classes(text, data.classes)
 
-    def whole(name: str) -> list[Labelled]:
-        return [text for path in files_of(name) for text in read_texts(path, data)]
+    def make(part: Part) -> Sequence[Labelled]:
+        if part == "train":
+            return map_labelled(only_file_of(data.train), data.layout(), change=change)
+        name = data.dev if part == "dev" else data.test
+        return [text for path in files_of(name) for text in read_texts(path, data)] if name else []
 
-    train = map_labelled(Path(data.train), data.layout(), change=change)
-    return {"train": train, "dev": whole(data.dev), "test": whole(data.test) if data.test else []}
+    return Parts(make)
 
 
 def _without_test(train: list[Whole], data: ClassifyData) -> tuple[list[Whole], list[Whole]]:
@@ -94,14 +108,12 @@ def _without_test(train: list[Whole], data: ClassifyData) -> tuple[list[Whole], 
     return rest, test
 
 
-def _counting(
-    texts: Iterable[Labelled], data: ClassifyData, path: Path | None = None
-) -> list[Labelled]:
+def _counting(texts: Iterable[Labelled], data: ClassifyData, source: str | Path) -> list[Labelled]:
     """The texts with their classes, without those that have an empty one."""
     found = [_with_classes(text, data.classes) for text in texts]
     kept = [text for text in found if text.labels or data.multi_label]
     if not kept:
-        raise DataError(f"{path or data.train}: data.classes leaves every text out")
+        raise DataError(f"{source}: data.classes leaves every text out")
     return kept
 
 

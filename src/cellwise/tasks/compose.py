@@ -30,8 +30,8 @@ from cellwise.tasks.compose_trees import (
     read_line,
     reads_left_and_right,
 )
-from cellwise.tasks.parts import read_parts
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.parts import Parts, read_parts
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,8 @@ class Compose(Task[Tree, LabelledBatch]):
             raise DataError(f"{self.data.train}: no node has a label that counts")
         asked = self.model.embedding_size
         asked = asked if self.data.vectors else asked or self.model.hidden_size
-        self._vectors = take_vectors(
-            words, self.data.vectors, size=asked, more_words=self.data.more_words
-        )
+        file = VectorFile(self.data.vectors, self.data.more_words, self.data.lowercase)
+        self._vectors = take_vectors(words, file, size=asked, tell=self.tell)
 
     def check(self, examples: Sequence[Tree]) -> None:
         """Refuse trees without any class that training had, or without any at a root.
@@ -260,7 +259,7 @@ class Compose(Task[Tree, LabelledBatch]):
         return Fitting(self.data, reads_left_and_right(as_cell(self.model.cell)))
 
     @cached_property
-    def _parts(self) -> dict[Part, list[Tree]]:
+    def _parts(self) -> Parts[list[Tree]]:
         return read_parts(
             self.data, self.read_file, key=lambda tree: " ".join(tree.sentence()), what="trees"
         )

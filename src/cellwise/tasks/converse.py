@@ -24,7 +24,7 @@ from cellwise.tasks.converse_config import ConverseData, ConverseDecoding, Conve
 from cellwise.tasks.distinct import distinct
 from cellwise.tasks.encoder_decoder import EncoderDecoder
 from cellwise.tasks.pairs import Pair, PairBatch
-from cellwise.tasks.parts import read_parts
+from cellwise.tasks.parts import Parts, read_parts
 from cellwise.tasks.transduce import Network, Transduce
 from cellwise.tasks.transduce_scores import Cut
 from cellwise.tasks.translation_scores import corpus_bleu
@@ -63,7 +63,7 @@ class Converse(Transduce):
         return [pair for dialogue in read_dialogues(path) for pair in self._turns(dialogue)]
 
     @cached_property
-    def _dialogues(self) -> dict[Part, list[Dialogue]]:
+    def _dialogues(self) -> Parts[list[Dialogue]]:
         return read_parts(self.data, read_dialogues, key=" ".join, what="dialogues")
 
     def _turns(self, dialogue: Dialogue) -> Iterator[Pair]:

@@ -28,7 +28,8 @@ from cellwise.tasks.describe_parts import read_captioned
 from cellwise.tasks.describe_pictures import Pictures
 from cellwise.tasks.describe_regions import GivenRegions, Regions, pixel_regions, read_weights
 from cellwise.tasks.describe_scores import caption_scores, signature
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.parts import Parts
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 EMBEDDING_SIZE = 128
 """The numbers of a symbol where neither the configuration nor a file of vectors says it."""
@@ -112,7 +113,9 @@ class Describe(Task[Captioned, CaptionBatch]):
         words = Vocabulary.build(map(self.symbols.cut, texts), min_count=data.min_count)
         asked = self.model.embedding_size
         asked = asked if data.vectors else asked or EMBEDDING_SIZE
-        self._vectors = take_vectors(words, data.vectors, size=asked)
+        self._vectors = take_vectors(
+            words, VectorFile(data.vectors, lowercase=data.lowercase), size=asked, tell=self.tell
+        )
         self._shape = self._pictures.feature_shape()
         self._weights = read_weights(self.model)
 
@@ -289,5 +292,5 @@ class Describe(Task[Captioned, CaptionBatch]):
         return Pictures(self.data, self.model)
 
     @cached_property
-    def _parts(self) -> dict[Part, list[Captioned]]:
+    def _parts(self) -> Parts[list[Captioned]]:
         return read_captioned(self.data)

@@ -7,18 +7,30 @@ from cellwise.data.lines import fraction
 from cellwise.errors import DataError
 from cellwise.tasks.base import Part
 from cellwise.tasks.describe_config import DescribeData
-from cellwise.tasks.parts import files_of
+from cellwise.tasks.parts import Parts, files_of
 
 
-def read_captioned(data: DescribeData) -> dict[Part, list[Captioned]]:
+def read_captioned(data: DescribeData) -> Parts[list[Captioned]]:
     """The captioned images of each part.
 
     Shares are exact: the images whose names have the smallest hashes are test, the next ones dev.
     When images come or go, all others keep their part, but for a few at the borders.
 
     Raises:
-        DataError: a file cannot be read, or there are too few images for the shares.
+        DataError: when a part is asked for: a file cannot be read, or there are too few images for
+            the shares.
     """
+    shares = Parts(lambda _: _shares(data))
+
+    def make(part: Part) -> list[Captioned]:
+        name = {"train": "", "dev": data.dev, "test": data.test}[part]
+        return _all_of(name) if name else shares["train"][part]
+
+    return Parts(make)
+
+
+def _shares(data: DescribeData) -> dict[Part, list[Captioned]]:
+    """What becomes of the images of train: shares of them are the parts without a file."""
     train = _all_of(data.train)
     n_test = 0 if data.test else round(data.test_share * len(train))
     n_dev = 0 if data.dev else round(data.dev_share * len(train))
@@ -31,8 +43,8 @@ def read_captioned(data: DescribeData) -> dict[Part, list[Captioned]]:
     test, dev = set(order[:n_test]), set(order[n_test : n_test + n_dev])
     return {
         "train": [item for item in train if item.image not in test | dev],
-        "dev": _all_of(data.dev) if data.dev else [i for i in train if i.image in dev],
-        "test": _all_of(data.test) if data.test else [i for i in train if i.image in test],
+        "dev": [item for item in train if item.image in dev],
+        "test": [item for item in train if item.image in test],
     }
 
 

@@ -31,8 +31,8 @@ from cellwise.tasks.language_model_scores import (
     score_windows,
 )
 from cellwise.tasks.language_model_windows import Carried, WindowBatch, batch_of_windows
-from cellwise.tasks.parts import files_of
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.parts import Parts, files_of
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 
 class LanguageModelling(Task[Window, WindowBatch]):
@@ -101,7 +101,9 @@ class LanguageModelling(Task[Window, WindowBatch]):
         if data.max_symbols:
             kept = slice(data.max_symbols)
             words = Vocabulary(words.symbols[kept], words.counts[kept])
-        self._vectors = take_vectors(words, data.vectors, size=self.model.embedding_size)
+        file = VectorFile(data.vectors, lowercase=data.lowercase)
+        size = self.model.embedding_size
+        self._vectors = take_vectors(words, file, size=size, tell=self.tell)
 
     def vocabularies(self) -> dict[str, Any]:
         """The symbols, their numbers and the size of their vectors, as JSON values."""
@@ -206,13 +208,16 @@ class LanguageModelling(Task[Window, WindowBatch]):
     def generate(self, model: nn.Module, prompt: str, drawing: Drawing) -> Iterator[str]:
         """What the model goes on with after a prompt, in pieces of text as they are drawn.
 
-        The prompt begins a line, and may hold several; its last one goes on.
+        The prompt begins a line, and may hold several; its last one goes on. Where
+        `data.line_ends` is false, texts have no ends of lines.
         """
         assert isinstance(model, LanguageModel)
-        lines = [self.words.encode(self.symbols.cut(line)) for line in prompt.split("\n")]
-        read = [number for line in lines for number in (END, *line)]
+        *lines, last = prompt.split("\n")
+        whole = [number for line in lines for number in self.numbers(line)]
+        read = [END, *whole, *self.words.encode(self.symbols.cut(last))]
         spell = Spelling(self.symbols, self.words, at_start=prompt[-1:] in ("", "\n"))
-        for number in draw_numbers(model, read, drawing):
+        barred = () if self.data.line_ends else (END,)
+        for number in draw_numbers(model, read, drawing, barred=barred):
             yield spell(number)
 
     def _together(self, lines: Iterable[str]) -> int:
@@ -235,18 +240,25 @@ class LanguageModelling(Task[Window, WindowBatch]):
         return self.passing(text, "reading")
 
     @cached_property
-    def _texts(self) -> dict[Part, Text | None]:
+    def _texts(self) -> Parts[Text | None]:
         """The text of each part; those without files are cut off the end of train."""
         data = self.data
-        train = _text(data.train)
-        dev, test = (_text(name) if name else None for name in (data.dev, data.test))
-        shares = {"dev": 0.0 if dev else data.dev_share, "test": 0.0 if test else data.test_share}
-        asked = [part for part, share in shares.items() if share]
-        if asked:
-            train, *cut = train.split(*(shares[part] for part in asked))
-            dev = cut[0] if dev is None else dev
-            test = cut[-1] if test is None and "test" in asked else test
-        return {"train": train, "dev": dev, "test": test}
+        files = {"train": data.train, "dev": data.dev, "test": data.test}
+        shares = {"dev": data.dev_share, "test": data.test_share}
+        asked = [part for part, share in shares.items() if share and not files[part]]
+
+        def cut(_: Part) -> dict[str, Text]:
+            pieces = _text(data.train).split(*(shares[part] for part in asked))
+            return dict(zip(("train", *asked), pieces, strict=True))
+
+        pieces = Parts(cut)
+
+        def make(part: Part) -> Text | None:
+            if part in asked or (asked and part == "train"):
+                return pieces["train"][part]
+            return _text(files[part]) if files[part] else None
+
+        return Parts(make)
 
     def _check_vectors(self) -> None:
         if self.data.vectors and self.data.unit not in ("words", "tokens"):

@@ -6,7 +6,7 @@ import copy
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellwise.errors import ConfigError
 from cellwise.tasks.language_model_config import LanguageModelDecoding
@@ -32,6 +32,9 @@ class DynamicModel:
 
     def __init__(self, model: LanguageModel, rate: float):
         self.model = copy.deepcopy(model)
+        for module in self.model.modules():
+            if isinstance(module, nn.Embedding):
+                module.sparse = False  # as AdaGrad trains it; Adam takes no sparse gradients
         learnt = [p for p in self.model.parameters() if p.requires_grad]
         self._rate = rate
         self._optimiser = torch.optim.Adam(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +26,7 @@ class Drawing:
         seed: fixes the text.
 
     Raises:
-        ConfigError: the length is below 1.
+        ConfigError: the length is below 1, or the seed is none.
     """
 
     sampling: Sampling
@@ -37,17 +37,22 @@ class Drawing:
     def __post_init__(self) -> None:
         if self.length < 1:
             raise ConfigError(f"length must be 1 or more, not {self.length}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must be from 0 to 2**63 - 1, not {self.seed}")
 
 
-def draw_numbers(model: LanguageModel, read: list[int], drawing: Drawing) -> Iterator[int]:
+def draw_numbers(
+    model: LanguageModel, read: list[int], drawing: Drawing, *, barred: Sequence[int] = ()
+) -> Iterator[int]:
     """The numbers of symbols that the model goes on with, each as soon as it is drawn.
 
-    Padding, starts and unknown symbols are never drawn.
+    Padding, starts and unknown symbols are never drawn, nor what the drawing bars besides.
 
     Args:
         model: in eval mode.
         read: what the model has read before, at least one symbol; it begins at a line's start.
         drawing: how they are drawn.
+        barred: symbols that the model was not trained to give.
     """
     generator = torch.Generator().manual_seed(drawing.seed)
     device = device_of(model)
@@ -56,7 +61,7 @@ def draw_numbers(model: LanguageModel, read: list[int], drawing: Drawing) -> Ite
     for _ in range(drawing.length):
         with torch.no_grad():
             log_p = step(last)
-            log_p[:, [PAD, START, UNKNOWN]] = -torch.inf
+            log_p[:, [PAD, START, UNKNOWN, *barred]] = -torch.inf
             last = drawing.sampling.choose(log_p, generator)
         number = int(last)
         yield number

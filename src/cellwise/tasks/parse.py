@@ -30,7 +30,7 @@ from cellwise.tasks.parse_config import ParseData, ParseDecoding, ParseModel, ch
 from cellwise.tasks.parse_network import SpeltBatch, TreeNetwork
 from cellwise.tasks.parse_rules import Bounds, TreeRules, TreeWriter, fewest_symbols
 from cellwise.tasks.parse_words import numbers_of, words_and_forms
-from cellwise.tasks.parts import files_of, read_parts
+from cellwise.tasks.parts import Parts, files_of, read_parts
 from cellwise.tasks.transduce import Network, Transduce
 from cellwise.tasks.transduce_scores import Cut
 from cellwise.tasks.word_tagger import spell
@@ -102,9 +102,8 @@ class Parse(Transduce):
         return pairs
 
     @cached_property
-    def _sentences(self) -> dict[Part, list[Sentence]]:
-        names = files_of(self.data.train)
-        several = len(names) > 1 or names[0].is_dir() or names[0].suffix == ".zip"
+    def _sentences(self) -> Parts[list[Sentence]]:
+        several = _holds_files(self.data.train)
         return read_parts(
             self.data,
             self._read,
@@ -240,6 +239,14 @@ def _sentence(tree: Tree, file: str) -> Sentence:
     top, kept = without_top(kept)
     words = ("_".join(word.split()) for word in kept.sentence())
     return Sentence(" ".join(words), (" ".join(linearise(kept)),), kept, top, file)
+
+
+def _holds_files(name: str) -> bool:
+    """Whether a name stands for several files: a pattern, a folder or an archive."""
+    if not Path(name).exists() and not any(mark in name for mark in "*?["):
+        return False
+    names = files_of(name)
+    return len(names) > 1 or names[0].is_dir() or names[0].suffix == ".zip"
 
 
 def _has_words(tree: Tree) -> bool:

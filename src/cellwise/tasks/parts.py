@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, get_args
 
 from cellwise.data.lines import fraction
-from cellwise.errors import DataError
+from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Part
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Named(Protocol):
@@ -22,9 +23,33 @@ class Named(Protocol):
     dev_share: float
 
 
+class Parts(Mapping[Part, Made]):
+    """What a function makes of each part, made when it is first asked for.
+
+    So a model is judged on a file of its own where training files are not at hand any more.
+
+    Args:
+        make: gives a part by its name.
+    """
+
+    def __init__(self, make: Callable[[Part], Made]):
+        self._make, self._made = make, dict[Part, Made]()
+
+    def __getitem__(self, part: Part) -> Made:
+        if part not in self._made:
+            self._made[part] = self._make(part)
+        return self._made[part]
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter(get_args(Part))
+
+    def __len__(self) -> int:
+        return len(get_args(Part))
+
+
 def read_parts(
     data: Named, read: Callable[[Path], list[Item]], *, key: Callable[[Item], str], what: str
-) -> dict[Part, list[Item]]:
+) -> Parts[list[Item]]:
     """The examples of each part; without a dev file, a share of train is dev.
 
     Args:
@@ -34,19 +59,30 @@ def read_parts(
         what: what an example is called in messages, in the plural.
 
     Raises:
-        DataError: a file cannot be read, or train is too small to be split.
+        DataError: when a part is asked for: a file cannot be read, or train is too small to be
+            split.
     """
-    train = _all_of(data.train, read)
-    test = _all_of(data.test, read) if data.test else []
-    if data.dev:
-        return {"train": train, "dev": _all_of(data.dev, read), "test": test}
-    rest, dev = _split(train, [fraction(key(item)) < data.dev_share for item in train])
-    if not dev or not rest:
-        raise DataError(
-            f"{data.train}: too few {what} to split off data.dev_share = {data.dev_share} "
-            "of them; name a file as data.dev"
-        )
-    return {"train": rest, "dev": dev, "test": test}
+
+    def split(_: Part) -> tuple[list[Item], list[Item]]:
+        train = _all_of(data.train, read)
+        rest, dev = _split(train, [fraction(key(item)) < data.dev_share for item in train])
+        if not dev or not rest:
+            raise DataError(
+                f"{data.train}: too few {what} to split off data.dev_share = {data.dev_share} "
+                "of them; name a file as data.dev"
+            )
+        return rest, dev
+
+    shares = Parts(split)
+
+    def make(part: Part) -> list[Item]:
+        if part == "test":
+            return _all_of(data.test, read) if data.test else []
+        if not data.dev:
+            return shares["train"][("train", "dev").index(part)]
+        return _all_of(data.dev if part == "dev" else data.train, read)
+
+    return Parts(make)
 
 
 def _all_of(name: str, read: Callable[[Path], list[Item]]) -> list[Item]:
@@ -67,6 +103,21 @@ def files_of(name: str) -> list[Path]:
     if not found:
         raise DataError(f"{name}: no file matches this pattern")
     return found
+
+
+def only_file_of(name: str) -> Path:
+    """The one file of a name or a pattern, for training examples that stay in it.
+
+    Raises:
+        ConfigError: there are several.
+        DataError: no file matches.
+    """
+    found = files_of(name)
+    if len(found) > 1:
+        raise ConfigError(
+            f"'data.in_memory' is false, and data.train names {len(found)} files: it can be one"
+        )
+    return found[0]
 
 
 def _split(items: Sequence[Item], chosen: Sequence[bool]) -> tuple[list[Item], list[Item]]:

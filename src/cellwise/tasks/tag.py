@@ -18,12 +18,12 @@ from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Advance, Answer, Part, Report, Task, device_of
-from cellwise.tasks.parts import read_parts
+from cellwise.tasks.parts import Parts, read_parts
 from cellwise.tasks.spans import SpanScores, labels_of, rewritten, spans_of, transitions
 from cellwise.tasks.tag_answers import answer
 from cellwise.tasks.tag_config import TagData, TagDecoding, TagModel
 from cellwise.tasks.word_tagger import NO_LABEL, Sentences, WordTagger, spell
-from cellwise.tasks.word_vectors import WordVectors, take_vectors
+from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
 
 Tokens = tuple[str, ...]
 
@@ -86,9 +86,8 @@ class Tag(Task[Tagged, TaggedBatch]):
             raise ConfigError(
                 f"{key} can be 0 only where data.vectors names a file of word vectors"
             )
-        self._vectors = take_vectors(
-            words, self.data.vectors, size=size, more_words=self.data.more_words, key=key
-        )
+        file = VectorFile(self.data.vectors, self.data.more_words, self.data.lowercase)
+        self._vectors = take_vectors(words, file, size=size, key=key, tell=self.tell)
 
     def check(self, examples: Sequence[Tagged]) -> None:
         """Refuse examples without any label that training had.
@@ -140,7 +139,7 @@ class Tag(Task[Tagged, TaggedBatch]):
         return TaggedBatch(
             self._sentences([s.tokens for s in examples]),
             pad(labels, NO_LABEL),
-            sum(len(row) for row in labels),
+            sum(label != NO_LABEL for row in labels for label in row),
         )
 
     def loss(self, model: nn.Module, batch: TaggedBatch) -> tuple[Tensor, int]:
@@ -151,7 +150,9 @@ class Tag(Task[Tagged, TaggedBatch]):
     def evaluate(
         self, model: nn.Module, examples: Sequence[Tagged], *, batch_size: int, advance: Advance
     ) -> dict[str, float]:
-        """The share of right labels: of all tokens, of words that training held, and of the others.
+        """The share of right labels: of all tokens, of words that the model knows, and of others.
+
+        Words that training held fewer than `data.min_count` times are not known.
 
         A share of no tokens at all is left out. Where labels mark spans, also the share of right
         ones among those that the model gives (precision), among those that it should (recall), and
@@ -169,9 +170,8 @@ class Tag(Task[Tagged, TaggedBatch]):
         if not examples:
             raise DataError("there is no sentence to evaluate on")
         self.check(examples)
-        found, nats = self._tagged(model, examples, batch_size, advance)
+        found, loss = self._tagged(model, examples, batch_size, advance)
         right = [self._outward(sentence.labels) for sentence in examples]
-        loss = nats / sum(map(len, right))
         metrics = {"loss": loss, **self._accuracies(examples, right, found)}
         if self.data.scheme == "none":
             return Report(metrics)
@@ -207,19 +207,23 @@ class Tag(Task[Tagged, TaggedBatch]):
     def _tagged(
         self, model: nn.Module, examples: Sequence[Tagged], batch_size: int, advance: Advance
     ) -> tuple[list[list[str]], float]:
-        """The labels that the model gives each sentence, and the summed loss of the right ones."""
+        """The labels that the model gives each sentence, and the mean loss of the right ones.
+
+        Labels that training did not have are left out of the mean.
+        """
         tagger = cast(WordTagger, model)
         found: list[list[str]] = [[]] * len(examples)
-        nats = 0.0
+        nats, n_known = 0.0, 0
         for rows in plan_in_order([self.size(s) for s in examples], batch_size):
             batch = self.collate([examples[i] for i in rows]).to(device_of(model))
             scores = tagger(batch.sentences)
             nats += float(tagger.nats(scores, batch.labels, batch.sentences.lengths))
+            n_known += batch.n_units
             numbers = tagger.decode(scores, batch.sentences.lengths)
             for i, row in zip(rows, numbers, strict=True):
                 found[i] = self._outward(self.labels.decode(row))
             advance(len(rows))
-        return found, nats
+        return found, nats / n_known
 
     def _labels_of(self, model: nn.Module, sentences: Sequence[Tokens]) -> list[list[str]]:
         if not sentences:
@@ -301,7 +305,7 @@ class Tag(Task[Tagged, TaggedBatch]):
         return [token.lower() for token in tokens] if self.data.lowercase else list(tokens)
 
     @cached_property
-    def _parts(self) -> dict[Part, list[Tagged]]:
+    def _parts(self) -> Parts[list[Tagged]]:
         return read_parts(
             self.data, self.read_file, key=lambda s: " ".join(s.tokens), what="sentences"
         )

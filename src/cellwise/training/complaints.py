@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -67,8 +67,9 @@ def build_section(
 def _origin(name: str, detail: ErrorDetails, said: Mapping[str, str]) -> str:
     """Where the key that a complaint is about was said, apart from the source of all."""
     place = [name, *(str(part) for part in detail["loc"])]
-    keys = (".".join(place[:count]) for count in range(len(place), 0, -1))
-    return next((said[key] for key in keys if key in said), "")
+    keys = [".".join(place[:count]) for count in range(len(place), 0, -1)]
+    within = (key for key in said if key.startswith(f"{keys[0]}."))
+    return next((said[key] for key in (*keys, *within) if key in said), "")
 
 
 def unknown_key(key: str, found: str, accepted: list[str]) -> str:
@@ -86,7 +87,13 @@ def _complaint(kind: type[Section], name: str, detail: ErrorDetails) -> str:
         return f"'{key}' is missing: {_description(kind, place[0])}"
     # In a choice of types the place names the type too; the key is the field's.
     field = f"{name}.{place[0]}" if place else name
-    return f"'{field}' is {_shown(detail['input'])}, but must be {_wanted(detail)}"
+    is_table = bool(place) and get_origin(kind.model_fields[place[0]].annotation) is dict
+    if is_table and len(place) > 1:
+        field = f"{field}.{place[1]}"
+    hint = ""
+    if is_table and isinstance(detail["input"], dict):
+        hint = f'. A name with a dot in it stands in quotes: {name}.{place[0]}."{place[1]}.…"'
+    return f"'{field}' is {_shown(detail['input'])}, but must be {_wanted(detail)}{hint}"
 
 
 def _description(kind: type[Section], name: str) -> str:

@@ -81,7 +81,10 @@ def parse_config(
     tables = read_toml(text, source)
     tables.pop("tune", None)  # what `cellwise tune` searches; load_settings reads it
     changes = parse_overrides(overrides)
-    said = {text.partition("=")[0].strip(): f"--set {_shortened(text)}" for text in overrides}
+    said = {
+        ".".join(places_of(text.partition("=")[0])): f"--set {_shortened(text)}"
+        for text in overrides
+    }
     task = task_name({**tables, **changes}, said.get("task", source))
     if base is not None:
         tables = _merged({"data": present_defaults(TASKS[task].Data, base)}, tables)
@@ -145,13 +148,31 @@ def parse_overrides(overrides: Sequence[str]) -> Tables:
     tables: Tables = {}
     for override in overrides:
         key, equals, value = override.partition("=")
-        places = key.strip().split(".")
+        places = places_of(key)
         if not equals or not all(places) or (len(places) < 2 and places != ["task"]):
             raise ConfigError(
                 f"--set {override}: write section.key=value, as in --set training.epochs=5"
             )
         _put(tables, places, _value(value.strip()))
     return tables
+
+
+def places_of(key: str) -> list[str]:
+    """The tables and the key that a dotted key names; a dot between quotes belongs to a name.
+
+    Example:
+        >>> places_of('data.classes."comp.graphics"')
+        ['data', 'classes', 'comp.graphics']
+    """
+    try:
+        inner: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError:
+        return key.strip().split(".")
+    places = []
+    while isinstance(inner, dict) and len(inner) == 1:
+        [(place, inner)] = inner.items()
+        places.append(place)
+    return places
 
 
 def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:

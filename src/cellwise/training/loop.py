@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -139,7 +140,7 @@ class Loop:
         try:
             sums = self._descent.step(examples, rate)
         except WildNumberError as error:
-            raise self._diverged(error, rate) from error
+            raise self._diverged(error.what, error.value, at.step + 1) from error
         at.step += 1
         at.batch += len(batches)
         self._average.update(at, epoch_over=at.batch >= len(self._plan(at.epoch)))
@@ -148,12 +149,13 @@ class Loop:
         if at.step % self.config.log_every == 0:
             self._write_line(rate)
 
-    def _diverged(self, error: WildNumberError, rate: float) -> DivergedError:
+    def _diverged(self, what: str, value: float, step: int) -> DivergedError:
+        epoch = self.position.epoch + 1
         return diverged(
-            error.what,
-            error.value,
-            at=self.position,
-            rate=rate,
+            what,
+            value,
+            where=f"at step {step} (epoch {epoch})",
+            rate=self.schedule.rate(step, epoch),
             folder=self.setting.folder,
             saved=self._saved_step,
         )
@@ -185,9 +187,12 @@ class Loop:
         start = time.monotonic()
         metrics = self._evaluate(stop)
         seconds = at.seconds + time.monotonic() - start
+        main = processes.main
         value, at.seconds = processes.sum(
-            metrics[task.metric] * processes.main, seconds * processes.main
+            metrics[task.metric] if main else 0.0, seconds if main else 0.0
         )
+        if not math.isfinite(value):
+            raise self._diverged(f"the dev metric {task.metric}", value, at.step)
         better = at.improves(value, task.goal)
         self.schedule.judged(better=better)
         at.factor = self.schedule.factor

@@ -314,7 +314,7 @@ def _make_loop(
 ) -> Loop:
     """Read the data, build the model, and write what the run folder starts with."""
     task = config.make_task()
-    task.passing = functools.partial(counted, reporter=reporter)
+    task.passing, task.tell = functools.partial(counted, reporter=reporter), reporter.note
     train_examples, dev = _read(task, "train"), _read(task, "dev")
     checkpoint = load_checkpoint(folder) if goes_on else None
     data = fingerprint(train=train_examples, dev=dev)

@@ -74,6 +74,11 @@ def _settled(key: str, value: Any, base: Path | None) -> Any:
     return value
 
 
+def refers(key: str) -> bool:
+    """Whether a field of this name may name a file: of data, or of a cell's equations."""
+    return is_cell(key) or key in FILES
+
+
 def is_cell(key: str) -> bool:
     """Whether a field of this name holds a cell: `cell`, `encoder_cell`."""
     return key == "cell" or key.endswith("_cell")

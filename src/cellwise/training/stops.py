@@ -10,12 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from cellwise.errors import CellwiseError
-
-if TYPE_CHECKING:
-    from cellwise.training.position import Position
 
 
 class StoppedError(CellwiseError):
@@ -74,12 +70,11 @@ def stopped(folder: Path, step: int) -> StoppedError:
 
 
 def diverged(
-    what: str, value: float, *, at: Position, rate: float, folder: Path, saved: int | None
+    what: str, value: float, *, where: str, rate: float, folder: Path, saved: int | None
 ) -> DivergedError:
-    """What is said when `what` ("the loss" or "the gradient") is no finite number."""
+    """What is said when `what` ("the loss" or "the gradient") is no finite number somewhere."""
     lines = [
-        f"{what} became {value} at step {at.step + 1} (epoch {at.epoch + 1}), "
-        f"with learning rate {rate:.3g}.",
+        f"{what} became {value} {where}, with learning rate {rate:.3g}.",
         "  Try a smaller training.learning_rate, more training.warmup_steps, or a smaller "
         "training.clip_norm.",
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from cellwise.errors import ConfigError
+from cellwise.errors import ConfigError, DataError
 from cellwise.training.checkpoints import write_atomically
 from cellwise.training.progress import Reporter
 from cellwise.training.stops import StoppedError
@@ -48,16 +49,43 @@ def tune(
         DataError: the data cannot be read.
         StoppedError: Ctrl-C; the trials that are over are kept.
     """
-    _check(folder, resume=resume)
-    workers = Workers(folder)
-    with workers.at_work(), contextlib.ExitStack() as stack:
-        study = open_study(search, workers, folder, storage=storage, resume=resume)
-        stack.callback(study.close)
-        sitting = _Sitting(study, folder, reporter or Reporter(), over)
-        try:
-            return sitting.run()
-        except (StoppedError, KeyboardInterrupt) as error:
-            raise _stopped(study, folder, storage) from error
+    with _empty_again(folder, resume=resume):
+        _check(folder, resume=resume)
+        workers = Workers(folder)
+        with workers.at_work(), contextlib.ExitStack() as stack:
+            study = open_study(search, workers, folder, storage=storage, resume=resume)
+            stack.callback(study.close)
+            sitting = _Sitting(study, folder, reporter or Reporter(), over)
+            try:
+                return sitting.run()
+            except (StoppedError, KeyboardInterrupt) as error:
+                raise _stopped(study, folder, storage) from error
+            except DataError:
+                if not resume:
+                    study.forget_if_untried()
+                raise
+
+
+@contextlib.contextmanager
+def _empty_again(folder: Path, *, resume: bool) -> Iterator[None]:
+    """Take back what a new search put into its folder, if it could not begin.
+
+    It has begun once a trial is over, or another process is at work there.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    fresh = not resume and (bool(made) or (folder.is_dir() and not any(folder.iterdir())))
+    try:
+        yield
+    except (ConfigError, DataError):
+        begun = any((folder / name).exists() for name in ("trials.csv", "workers"))
+        if fresh and not begun:
+            for path in folder.iterdir() if folder.is_dir() else ():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for path in made:
+                # What was never made, or holds something else again, is left to itself.
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+        raise
 
 
 class _Sitting:
@@ -95,7 +123,7 @@ class _Sitting:
     def _complete(self) -> str:
         n_over, n_trials = len(self._study.rows()), self._search.n_trials
         if n_over >= n_trials:
-            return f"{n_over} trials are over"
+            return "the one trial is over" if n_over == 1 else f"{n_over} trials are over"
         return f"{n_over} of {n_trials} trials are over, and other processes are at the rest"
 
     def _found(self, why: str = "") -> Found:

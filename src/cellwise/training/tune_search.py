@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cellwise.errors import ConfigError
-from cellwise.tasks import TASKS
 from cellwise.training.complaints import build_section
 from cellwise.training.config import RunConfig, build_config
 from cellwise.training.tune_settings import N_TRIALS, TuneConfig
@@ -53,12 +52,12 @@ class Search:
     @property
     def metric(self) -> str:
         """The dev metric that is searched for."""
-        return TASKS[self.config.task].metric
+        return self.config.make_task().metric
 
     @property
     def goal(self) -> Goal:
         """Whether that metric is to be small or large."""
-        return TASKS[self.config.task].goal
+        return self.config.make_task().goal
 
     @property
     def n_trials(self) -> int:

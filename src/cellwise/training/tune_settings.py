@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from cellwise import cells
 from cellwise.tasks.base import Section
 from cellwise.training.complaints import build_section
 from cellwise.training.config import find_config, read_toml
+from cellwise.training.sources import exists, refers
 
 N_TRIALS = 20
 """How many trials a search has that was not told a number, unless it is a whole grid."""
@@ -60,15 +63,34 @@ def load_settings(
     Raises:
         ConfigError: a key or a value is not accepted.
     """
-    text, _, source = find_config(where)
+    text, base, source = find_config(where)
     table = read_toml(text, source).get("tune", {})
     if isinstance(table, dict):
         vary = flattened(table.get("vary", {}))
         if isinstance(vary, dict):
-            vary = {**vary, **changes.get("vary", {})}
+            vary = {key: _placed(key, spec, base) for key, spec in vary.items()}
+            vary |= changes.get("vary", {})
         table = {**table, **changes, "vary": vary}
     made: TuneConfig = build_section(TuneConfig, table, name="tune", source=source, said=said or {})
     return made
+
+
+def _placed(key: str, spec: Any, base: Path) -> Any:
+    """What a field varies over; files that are named from the folder `base` get whole paths."""
+    if not refers(key.rpartition(".")[2]):
+        return spec
+    if isinstance(spec, list):
+        return [_path(value, base) for value in spec]
+    if isinstance(spec, str) and "|" in spec:
+        return "|".join(str(_path(part.strip(), base)) for part in spec.split("|"))
+    return spec
+
+
+def _path(value: Any, base: Path) -> Any:
+    if not isinstance(value, str) or not value or value in cells.names():
+        return value
+    path = base / Path(value).expanduser()
+    return str(path.resolve()) if exists(path) and path.is_file() else value
 
 
 def flattened(table: Any, above: str = "") -> Any:

@@ -15,7 +15,13 @@ from pydantic import BaseModel
 
 from cellwise.errors import ConfigError
 from cellwise.training.complaints import unknown_key
-from cellwise.training.config import RunConfig, build_config, kinds, parse_overrides
+from cellwise.training.config import (
+    RunConfig,
+    build_config,
+    kinds,
+    parse_overrides,
+    places_of,
+)
 from cellwise.training.sources import settle
 
 LOG_RATIO = 100
@@ -114,7 +120,7 @@ def changed(
     """
     tables = {name: section.model_dump() for name, section in config.sections().items()}
     for key, value in values.items():
-        *path, last = key.split(".")
+        *path, last = places_of(key)
         table: Any = tables
         for place in path:
             table = table.setdefault(place, {})
@@ -134,7 +140,7 @@ def from_json(record: Mapping[str, Any]) -> Varied:
 
 def _parsed(key: str, spec: Any, annotation: Any) -> Varied:
     if isinstance(spec, list):
-        return _choice(key, {_label(value): value for value in spec}, len(spec))
+        return _choice(key, {_label(value): _found(key, value) for value in spec}, len(spec))
     if not isinstance(spec, str):
         raise ConfigError(f"write what it varies over as a text or a list, not {spec!r}")
     if "|" in spec:
@@ -167,8 +173,8 @@ def _range(key: str, scale: str | None, numbers: list[str | None], annotation: A
     log = scale == "log" or (scale is None and step is None and 0 < LOG_RATIO * low <= high)
     if log and (low <= 0 or step is not None):
         raise ConfigError("'log:' takes a range of positive numbers without a step")
-    if step is not None:  # a range ends at its last step
-        high = low + math.floor((high - low) / step + 1e-9) * step
+    if step is not None:  # a range ends at its last step, written as a person would
+        high = round(low + math.floor((high - low) / step + 1e-9) * step, 12)
     if float in accepted:
         return Range(key, low, high, step, log)
     if not all(number is None or number.is_integer() for number in (low, high, step)):
@@ -183,15 +189,20 @@ def _label(value: Any) -> str:
 def _value(key: str, label: str) -> Any:
     """The value that a label stands for: TOML, else text; cells and files are looked up."""
     value: Any = parse_overrides([f"{key}={label}"])
-    places = key.split(".")
-    for place in places:
+    for place in places_of(key):
         value = value[place]
-    return settle({places[-1]: value}, Path.cwd())[places[-1]]
+    return _found(key, value)
+
+
+def _found(key: str, value: Any) -> Any:
+    """A value whose cell or file is looked up."""
+    last = places_of(key)[-1]
+    return settle({last: value}, Path.cwd())[last]
 
 
 def _annotation(key: str, config: RunConfig) -> Any:
     """The type of a field of the configuration, or of a value in a table that is a field."""
-    name, *path = key.split(".")
+    name, *path = places_of(key)
     known = kinds(config.task)
     if name not in known:
         raise ConfigError(unknown_key(key, name, list(known)))
