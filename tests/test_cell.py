@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
+import torch
 
+import cellwise as cw
 from cellwise.cell import Cell
 from cellwise.equation import read_system, show
 from cellwise.errors import EquationError
@@ -132,3 +134,32 @@ def test_wrong_initial_values(init, message):
     with pytest.raises(EquationError) as caught:
         Cell(TEXT, init=init)
     assert str(caught.value) == message
+
+
+def test_tangents_are_not_derived_again_as_if_they_were_a_cell():
+    tangent = cw.Cell("h[t] = tanh(U @ x[t] + W @ h[t-1])", name="mine").forward_mode()
+    with pytest.raises(cw.StructureError) as caught:
+        tangent.backward()
+    assert str(caught.value) == (
+        "'mine.forward_mode' is derived itself: the signals that it is given depend on the "
+        "parameters, too, which its own equations do not say"
+    )
+
+
+def test_a_state_that_a_matrix_multiplies_is_a_vector():
+    text = "c[0] = c_0\nc[t] = 0.9 * c[t-1]\nh[t] = tanh(U @ x[t] + W @ c[t])"
+    found = cw.Cell(text)
+    assert {name: len(shape) for name, shape in found.system.parameters.items()} == {
+        "c_0": 1,
+        "U": 2,
+        "W": 2,
+    }
+    layer = cw.Recurrent(text, 3, 4, sizes={"c": 5})
+    assert layer(torch.zeros(2, 1, 3))[1].c.shape == (1, 1, 5)
+    alike = text.replace("W @ c[t]", "norm(c[t])")
+    assert len(cw.Cell(alike).system.parameters["c_0"]) == 1
+
+
+def test_derived_values_that_are_no_cotangents_are_not_called_so():
+    found = str(cw.Cell("h[t] = relu(U @ x[t]) ** 2 * h[t-1]").backward())
+    assert "v_1[t] = U @ x[t]\nv_2[t] = relu(v_1[t])\n" in found

@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from cellwise.equation import canonical, read_system, show
-from cellwise.errors import EquationError, nearest
+from cellwise.errors import EquationError, StructureError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
 from cellwise.passes.tidy import readable_backward, readable_tangent
@@ -136,7 +136,13 @@ class Cell:
         Raises:
             StructureError: the cell is derived itself.
         """
-        return Cell.from_system(readable_backward(self.system), f"{self.name}.backward")
+        derived = readable_backward(self.system)
+        if self.system.given:
+            raise StructureError(
+                f"'{self.name}' is derived itself: the signals that it is given depend on the "
+                "parameters, too, which its own equations do not say"
+            )
+        return Cell.from_system(derived, f"{self.name}.backward")
 
     def forward_mode(self) -> Cell:
         """The tangents of this cell (its directional derivative), as equations."""

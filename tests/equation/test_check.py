@@ -234,7 +234,29 @@ REFUSED = [
         "EquationError: line 3, column 8: 'd' is a total over all steps and cannot be "
         "read in one of them\n"
         "    g[t] = d * h[t]\n"
-        "           ^",
+        "           ^\n"
+        "  and line 2, column 1:\n"
+        "    d = sum(h[t] for t)\n"
+        "    ^",
+    ),
+    (
+        "a = b\nh[t] = a * x[t]",
+        "EquationError: line 2, column 8: 'a' is a total over all steps and cannot be "
+        "read in one of them\n"
+        "    h[t] = a * x[t]\n"
+        "           ^\n"
+        "  and line 1, column 1:\n"
+        "    a = b\n"
+        "    ^\n"
+        "  A signal has an index where it is defined, too: a[t] = ...",
+    ),
+    (
+        "h[t] = x[t+1]",
+        "EquationError: line 1, column 8: unknown state 'x'\n"
+        "    h[t] = x[t+1]\n"
+        "           ^\n"
+        "  'x' is read at [t+1] but no line defines x[t]. A step reads itself and the one before; "
+        "give a layer x shifted to look ahead.",
     ),
     (
         "h[0] = h_0\nh[t] = x[t]",

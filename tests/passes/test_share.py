@@ -54,8 +54,8 @@ SHARED = [
     # totals: what they hold over the steps
     (
         "h[t] = x[t] + h[t+1]\nd_b = sum(tanh(h[t]) for t)\nd_c = sum(tanh(h[t]) * x[t] for t)",
-        "h[t] = x[t] + h[t+1]\nd_b_1[t] = tanh(h[t])\nd_b = sum(d_b_1[t] for t)\n"
-        "d_c = sum(d_b_1[t] * x[t] for t)",
+        "h[t] = x[t] + h[t+1]\nv_1[t] = tanh(h[t])\nd_b = sum(v_1[t] for t)\n"
+        "d_c = sum(v_1[t] * x[t] for t)",
     ),
     # given signals: cheaper to compute again than to store
     (

@@ -217,9 +217,13 @@ def _pow(node: Node, tangents: Tangents) -> Node | None:
 
 
 def _pow_slope(a: Node, b: Node) -> Node | None:
-    """b a**(b-1), without the power where b is a literal that makes it superfluous."""
+    """b a**(b-1), without the power where b is a literal that makes it superfluous.
+
+    Where b is 0 the slope is: of any power but a**-1, which 0 would make infinite.
+    """
     if b.operation != "number":
-        return mul(b, build("pow", a, sub(b, number(1))))
+        one_unless_zero = build("step", build("abs", b))
+        return mul(b, build("pow", a, sub(b, one_unless_zero)))
     power = float(str(b.attributes[0]))
     if power == 0:
         return None

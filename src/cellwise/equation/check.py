@@ -103,7 +103,12 @@ def _index(term: Term, inside: str, line: Line, layout: Layout) -> None:
     place = term.span
     if not term.index:
         cause = f"'{term}' is a total over all steps and cannot be read in one of them"
-        raise EquationError(cause, span=place)
+        own = next((total for total in layout.totals if total.name == term.name), None)
+        hint = ""
+        if own is not None and not any(t.kind.startswith("total") for t in postorder(own.value)):
+            i = "t" if chain else "n"
+            hint = f"A signal has an index where it is defined, too: {term.name}[{i}] = ..."
+        raise EquationError(cause, span=place, also=own.target if own else None, hint=hint)
     if term.index not in known:
         raise _unknown_index(term, layout)
     if line.index == "" and not inside:
@@ -249,6 +254,8 @@ def _unknown_state(term: Term, layout: Layout) -> EquationError:
     near = nearest(name, known) or (f"Did you mean '{stems[-1]}'?" if stems else "")
     if any(t.name == name and t.index == "t" for line in layout.values() for t in _reads(line)):
         near = f"An input has no past; keep it in a state: p[t] = {name}[t], then read p[t-1]."
+    if term.index == "t+1" and not near:
+        near = "A step reads itself and the one before; give a layer x shifted to look ahead."
     hint = f"'{name}' is read at [{term.index}] but no line defines {name}[{here}]. {near}"
     words = term.span.text[term.span.start : term.span.end]
     width = min(len(words), *(words.find(sign) % 1_000_000 for sign in "[ₜₖₙ"))

@@ -13,6 +13,7 @@ UNKNOWN, SCALAR, ARRAY = 0, 1, 2
 
 ELEMENTWISE = {name for name, row in OPERATIONS.items() if row.kind == "elementwise"}
 REDUCTIONS = {name for name, row in OPERATIONS.items() if row.kind == "reduction"}
+VECTOR_FUNCTIONS = {*REDUCTIONS, "softmax", "norm", "is_largest"}
 OVER = {name for name, row in OPERATIONS.items() if row.kind == "over"}
 
 
@@ -26,21 +27,47 @@ def levels(layout: Layout) -> dict[str, int]:
         reads = (term.name for term in postorder(line.value) if term.kind == "read")
         for name in dict.fromkeys(reads):
             readers[name].append(line)
-    queue = deque(layout.values())
+    open_still = _settled(layout, known, readers, number=UNKNOWN)
+    for name in _read_as_vectors(layout):
+        if open_still.get(name) == UNKNOWN:
+            known[name] = ARRAY
+    return {n: level or ARRAY for n, level in _settled(layout, known, readers).items()}
+
+
+def _settled(
+    layout: Layout, known: dict[str, int], readers: dict[str, list[Line]], *, number: int = SCALAR
+) -> dict[str, int]:
+    """The least fixpoint above what is known, where numbers are of a level."""
+    found, queue = dict(known), deque(layout.values())
     while queue:
         line = queue.popleft()
-        level = max(known[line.name], term_levels(line.value, known, layout)[line.value])
-        if level != known[line.name]:
-            known[line.name] = level
+        levels_here = term_levels(line.value, found, number=number)
+        level = max(found[line.name], levels_here[line.value])
+        if level != found[line.name]:
+            found[line.name] = level
             queue.extend(readers[line.name])
-    return {name: level or ARRAY for name, level in known.items()}
+    return found
 
 
-def term_levels(root: Term, known: dict[str, int], layout: Layout) -> dict[Term, int]:
-    """The level of every term below `root`."""
+def _read_as_vectors(layout: Layout) -> set[str]:
+    """The signals that a matrix multiplies, or that a function of vectors takes."""
+    terms = (term for line in layout.values() for term in postorder(line.value))
+    taken = (
+        argument
+        for term in terms
+        for argument in (term.arguments[1:] if term.kind == "matmul" else term.arguments)
+        if term.kind == "matmul" or term.kind in VECTOR_FUNCTIONS
+    )
+    return {argument.name for argument in taken if argument.kind == "read"}
+
+
+def term_levels(root: Term, known: dict[str, int], *, number: int = SCALAR) -> dict[Term, int]:
+    """The level of every term below `root`; numbers may be of none, which decides nothing."""
     found: dict[Term, int] = {}
     for term in postorder(root):
-        if term.kind in ("number", "constant") or term.kind in REDUCTIONS:
+        if term.kind in ("number", "constant"):
+            found[term] = number
+        elif term.kind in REDUCTIONS:
             found[term] = SCALAR
         elif term.kind in ("read", "parameter", "labelled"):
             found[term] = known.get(term.name, ARRAY)

@@ -48,7 +48,7 @@ class Ranks:
         self._reason: dict[Key, Span] = {}
         lines = layout.values()
         for line in lines:
-            found = term_levels(line.value, self.names, layout)
+            found = term_levels(line.value, self.names)
             self._scalar.update(term for term, level in found.items() if level == SCALAR)
         for line in lines:
             for term in postorder(line.value):

@@ -41,14 +41,40 @@ def check_count(name: str, value: object) -> None:
         raise ConfigError(f"{name} must be a whole number of at least 1, not {value!r}")
 
 
-def check_dropout(dropout: float) -> None:
-    """A share.
+def check_share(name: str, value: object) -> None:
+    """A number of at least 0 and below 1.
 
     Raises:
         ConfigError: it is none.
     """
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"dropout must be at least 0 and below 1, not {dropout}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ConfigError(f"{name} must be at least 0 and below 1, not {value!r}")
+
+
+def check_options(*, dropout: object, dtype: object, sizes: object, constants: object) -> None:
+    """What every layer can be told, before it is made.
+
+    Raises:
+        ConfigError: an option is of another kind.
+    """
+    check_share("dropout", dropout)
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ConfigError(
+            f"dtype must be a type of floating-point numbers, as torch.float32, not {dtype!r}"
+        )
+    for name, table in (("sizes", sizes), ("constants", constants)):
+        if table is not None and not isinstance(table, Mapping):
+            raise ConfigError(f"{name} must be a dictionary, not {table!r}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """True or False.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be True or False, not {value!r}")
 
 
 def check_backend(name: str, known: Collection[str]) -> None:

@@ -100,6 +100,8 @@ def take_apart(x: Sequences, lengths: Tensor | None, *, input_size: int, batch_f
         return Packed(x.data, _packed_levels(x), x)
     if not isinstance(x, Tensor):
         raise ShapeError(f"x must be a tensor or a PackedSequence, but is a {type(x).__name__}")
+    if x.layout not in (torch.strided, torch.jagged):
+        raise ShapeError(f"x must be dense, but its layout is {x.layout}")
     if x.is_nested:
         _no_lengths(lengths, "a nested tensor")
         return _take_jagged(x, input_size)
@@ -148,14 +150,21 @@ def _take_padded(
     _check_features(x, input_size, "[T, I]" if unbatched else wanted, x.dim())
     if unbatched:
         x = x.unsqueeze(1)
-        lengths = None if lengths is None else torch.as_tensor(lengths).reshape(-1)
+        lengths = None if lengths is None else _tensor_of(lengths).reshape(-1)
     elif batch_first:
         x = x.transpose(0, 1)
     n_steps, n_sequences = x.shape[0], x.shape[1]
     if lengths is not None:
-        lengths = checked_lengths(torch.as_tensor(lengths).to(x.device), n_steps, n_sequences)
+        lengths = checked_lengths(_tensor_of(lengths).to(x.device), n_steps, n_sequences)
     levels = _levels(lengths, n_steps, n_sequences)
     return Padded(rows_of_padded(x, levels), levels, lengths, n_steps, batch_first, unbatched)
+
+
+def _tensor_of(lengths: Any) -> Tensor:
+    try:
+        return torch.as_tensor(lengths)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise StructureError(f"lengths must be whole numbers, but are {lengths!r}") from error
 
 
 def _levels(lengths: Tensor | None, n_steps: int, n_sequences: int) -> Levels:

@@ -3,7 +3,7 @@
 Recurrent square matrices are orthogonal (Saxe, McClelland and Ganguli 2014), other matrices uniform
 after Glorot and Bengio (2010, eq. 16), biases zero, the bias of a forget gate 1 (Jozefowicz,
 Zaremba and Sutskever 2015), gains of a normalisation 1, other vectors that multiply a signal
-uniform in ±1/√n.
+uniform in ±1/√n, exponents 1.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ def _suggest(uses: list[tuple[Node, Node]], sums: set[str]) -> str | float:
     if rank > 1:
         recurrent = any(_reads_state(user.arguments, sums) for user, _ in uses)
         return "recurrent" if recurrent and rank == 2 else "glorot"
+    if any(user.operation == "pow" and leaf is user.arguments[1] for user, leaf in uses):
+        return "ones"
     factors = [user for user, _ in uses if user.operation in ("mul", "div", "dot")]
     if not factors:
         return "zeros"

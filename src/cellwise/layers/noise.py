@@ -9,6 +9,7 @@ from cellwise.cell import Cell
 from cellwise.errors import ConfigError, nearest
 from cellwise.graph.node import walk
 from cellwise.graph.system import System
+from cellwise.layers.arguments import check_share
 from cellwise.passes.zone_out import mask_names
 
 
@@ -59,12 +60,6 @@ def _rates(cell: Cell, zoneout: float | Mapping[str, float]) -> dict[str, float]
             hint = nearest(state, cell.states) or f"Its states: {', '.join(cell.states) or 'none'}."
             raise ConfigError(f"the cell '{cell.name}' has no state '{state}'. {hint}")
     return {state: float(rate) for state, rate in zoneout.items() if rate}
-
-
-def check_share(name: str, value: float) -> None:
-    """A probability below 1. Raises ConfigError when it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"{name} must be at least 0 and below 1, not {value!r}")
 
 
 def recurrent_weights(system: System) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from cellwise.layers.arguments import (
     check_backend,
     check_constants,
     check_count,
-    check_dropout,
+    check_flag,
     check_input,
+    check_options,
 )
 from cellwise.layers.direction import Direction, Serving
 from cellwise.layers.forms import Form, Sequences, take_apart
@@ -26,11 +27,21 @@ from cellwise.layers.from_torch import translate
 from cellwise.layers.noise import with_zoneout
 from cellwise.layers.report import BackendReport, report
 from cellwise.layers.sizes import resolve_sizes
-from cellwise.layers.states import state_type
+from cellwise.layers.states import check_state, listed_states, state_type
 from cellwise.layers.stepper import Stepper
 from cellwise.passes.saved import Memory
 
 BackendName = Literal["auto", "cpu", "reference"]
+
+
+_USUAL: Mapping[str, object] = {
+    "num_layers": 1,
+    **dict.fromkeys(("bidirectional", "dropout", "batch_first", "sizes", "constants")),
+    **dict.fromkeys(("zoneout", "weight_dropout"), 0.0),
+    "backend": "auto",
+    "memory": "fast",
+}
+"""What `print(layer)` tells where it is another value."""
 
 
 class Recurrent(nn.Module):
@@ -96,11 +107,13 @@ class Recurrent(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
+        check_options(dropout=dropout, dtype=dtype, sizes=sizes, constants=constants)
         self.cell, noise = with_zoneout(as_cell(cell), zoneout, weight_dropout)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.dropout, self.batch_first = float(dropout), batch_first
         self.sizes, self.constants = dict(sizes or {}), dict(constants or {})
+        self.zoneout, self.weight_dropout = zoneout, weight_dropout
         self.backend: BackendName = backend
         self.memory: Memory = memory
         self._check()
@@ -162,7 +175,8 @@ class Recurrent(nn.Module):
     def _check(self) -> None:
         for name in ("input_size", "hidden_size", "num_layers"):
             check_count(name, getattr(self, name))
-        check_dropout(self.dropout)
+        for name in ("bidirectional", "batch_first"):
+            check_flag(name, getattr(self, name))
         check_backend(self.backend, BACKENDS)
         if self.memory not in ("fast", "lean"):
             raise ConfigError(f"memory must be 'fast' or 'lean', not {self.memory!r}")
@@ -253,7 +267,7 @@ class Recurrent(nn.Module):
         n_sequences = form.levels.n_sequences
         if state is None:
             return [d.initial(rows, n_sequences) for d in directions]
-        given = [state] if isinstance(state, Tensor) else list(state)
+        given = [state] if isinstance(state, Tensor) else listed_states(state)
         names = list(directions[0].state_sizes)
         if len(given) != len(names):
             raise ShapeError(
@@ -266,6 +280,7 @@ class Recurrent(nn.Module):
         ]
 
     def _checked_state(self, name: str, state: Tensor, form: Form) -> Tensor:
+        check_state(name, state)
         size = self._directions[0].state_sizes[name]
         wanted = [len(self._directions), form.levels.n_sequences, size]
         if form.unbatched:
@@ -325,10 +340,10 @@ class Recurrent(nn.Module):
     def extra_repr(self) -> str:
         """What print(layer) shows."""
         text = f"{self.cell.name!r}, {self.input_size}, {self.hidden_size}"
-        for name in ("num_layers", "bidirectional", "dropout", "batch_first", "sizes", "constants"):
+        for name, usual in _USUAL.items():
             value = getattr(self, name)
-            if value and not (name == "num_layers" and value == 1):
-                text += f", {name}={value}"
+            if value and value != usual:
+                text += f", {name}={value!r}"
         return text
 
 

@@ -17,8 +17,8 @@ from cellwise.layers.arguments import (
     check_backend,
     check_constants,
     check_count,
-    check_dropout,
     check_input,
+    check_options,
 )
 from cellwise.layers.recursion import Numbers, Recursion
 from cellwise.layers.report import BackendReport, report
@@ -85,6 +85,7 @@ class Recursive(nn.Module):
         dtype: torch.dtype | None = None,
     ):
         super().__init__()
+        check_options(dropout=dropout, dtype=dtype, sizes=sizes, constants=constants)
         self.cell = as_cell(cell)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.directions = _ways(direction)
@@ -105,7 +106,6 @@ class Recursive(nn.Module):
     def _check(self) -> None:
         for name in ("input_size", "hidden_size"):
             check_count(name, getattr(self, name))
-        check_dropout(self.dropout)
         check_backend(self.backend, NODES_BACKENDS)
         check_constants(self.cell, self.constants)
         if self.cell.system.structure != "tree":

@@ -56,8 +56,10 @@ def _demands(
                 f"sizes names '{name}', which is no signal of the cell",
                 hint=nearest(name, signals) or f"Its signals are {', '.join(signals)}.",
             )
-        if value < 1:
-            raise ShapeError(f"sizes={{'{name}': {value}}}: a size must be at least 1")
+        if type(value) is not int or value < 1:
+            raise ShapeError(
+                f"sizes={{'{name}': {value!r}}}: a size must be a whole number of at least 1"
+            )
         demands.append(_demand(system, name, value, f"sizes={{'{name}': {value}}}"))
     return demands
 

@@ -13,7 +13,7 @@ from cellwise.backends.base import Bound, Feed
 from cellwise.errors import BackendError, ConfigError, ShapeError
 from cellwise.layers.arguments import as_weights_are
 from cellwise.layers.direction import Direction
-from cellwise.layers.states import state_type
+from cellwise.layers.states import check_state, listed_states, state_type
 from cellwise.layers.watch import Watch
 from cellwise.structures.batch import even_levels
 
@@ -105,7 +105,11 @@ class Stepper:
     def state(self, state: Sequence[Tensor] | Tensor) -> None:
         if self._watch.has_changed():
             self._prepare()
-        given = [state] if isinstance(state, Tensor) else list(state)
+        given = [state] if isinstance(state, Tensor) else listed_states(state)
+        for name, new in zip(self._directions[0].state_sizes, given, strict=False):
+            check_state(name, new)
+        if given and not self._watch.weights():
+            self._follow(given[0])
         names, places = list(self._directions[0].state_sizes), self._places()
         if len(given) != len(names):
             raise ShapeError(
@@ -217,6 +221,12 @@ class Stepper:
                     whole[layer].copy_(new)
         return rows.reshape(self._y_shape)
 
+    def _follow(self, given: Tensor) -> None:
+        """Be of the type and on the device of what comes in, where no weight decides."""
+        if (given.dtype, given.device) != (self._dtype, self._device):
+            self._dtype, self._device = given.dtype, given.device
+            self._prepare()
+
     def _admitted(self, x: Tensor) -> Tensor:
         """An x that is not just as expected: refused, or made so."""
         if type(x) not in (Tensor, nn.Parameter):
@@ -230,9 +240,8 @@ class Stepper:
                 "step under torch.no_grad(), or with x.detach()"
             )
         x = as_weights_are(x, self._directions[0]).detach()
-        if not self._watch.weights() and (x.dtype, x.device) != (self._dtype, self._device):
-            self._dtype, self._device = x.dtype, x.device
-            self._prepare()
+        if not self._watch.weights():
+            self._follow(x)
         if x.device != self._device:
             raise ShapeError(
                 f"x is on {x.device}, but the layer's parameters are on {self._device}"

@@ -74,7 +74,7 @@ def compile_system(system: System, *, memory: Memory = "fast", verify: bool = Fa
         BackendError: `verify` found that a pass broke the system; the message names the pass.
     """
     prepared = run(PREPARE, system, verify)
-    if prepared.parameters.keys() != system.parameters.keys() or prepared.inputs != system.inputs:
+    if _fed(prepared) != _fed(system):
         prepared = system  # a simplified cell must not lose what a person feeds it
     derived = backward(prepared)
     readable = run(READABLE, derived.system, verify)
@@ -91,6 +91,11 @@ def compile_system(system: System, *, memory: Memory = "fast", verify: bool = Fa
         out=derived.out,
         previous=derived.previous,
     )
+
+
+def _fed(system: System) -> tuple[object, ...]:
+    """What a person feeds a cell: parameters, inputs and states."""
+    return system.parameters.keys(), system.inputs, system.states
 
 
 def _program(

@@ -1,4 +1,4 @@
-"""Prune: equations that nothing reads, and those that only rename a signal, go."""
+"""Prune: what nothing reads, and equations that only rename a signal, go."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ from cellwise.passes.sections import names_read
 
 
 def prune(system: System, keep: Collection[str]) -> System:
-    """The system without equations that only rename or that nothing reads; `keep` stays."""
-    return _used(_renamed(system, keep), keep)
+    """The system without equations that only rename or that nothing reads; `keep` stays.
+
+    Nor is it given any more what nothing reads.
+    """
+    found = _used(_renamed(system, keep), keep)
+    read_names = names_read([line.value for line in found.lines()])
+    return replace(found, given=tuple(name for name in found.given if name in read_names))
 
 
 def _renamed(system: System, keep: Collection[str]) -> System:

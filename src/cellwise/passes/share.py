@@ -94,7 +94,8 @@ def wanted_name(
     """What to call an expression: after the cotangent that it reads, else after its user.
 
     `d_pre_z` is the cotangent of what is inside the function that gives z, `d_in_z` of what a
-    product inside it takes; `joined` are several signals as one.
+    product inside it takes; `joined` are several signals as one. What reads no cotangent is none,
+    and is not called one: a value that the user `d_z` needs is `v_1`.
 
     Args:
         value: the expression.
@@ -113,7 +114,8 @@ def wanted_name(
             stem = re.sub("^d_(pre_|in_)?", "", name)
             kind = "in" if value.operation in PRODUCTS else "pre"
             return f"d_{kind}_{stem}", False
-    return user, True
+    reads_cotangent = any(str(node.attributes[0]).startswith("d_") for node in reads_of(value))
+    return user if reads_cotangent or not user.startswith("d_") else "v", True
 
 
 @dataclass

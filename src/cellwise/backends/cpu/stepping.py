@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable, Sequence
 
 import torch
@@ -22,7 +23,8 @@ class _Step:
     """One layer: a sweep over a single level, its weights packed, its states changed in place.
 
     Attributes:
-        frame: what the kernel is called with; `x` and `y` are the slots of its input and output.
+        frame: what the kernel is called with; `x` and `y` are the slots of its input and output,
+            `x` None where the kernel reads no input.
     """
 
     def __init__(self, bound: Bound, feed: Feed):
@@ -35,7 +37,9 @@ class _Step:
         (numbers,) = sweep.frames()
         self._sweep = sweep  # it holds what the frame points at
         self.frame, self.address = memoryview(numbers), numbers.buffer_info()[0]
-        self.x, self.y = (code.keys.index(("rows", signal)) for signal in (name, system.output))
+        x, y = ("rows", name), ("rows", system.output)
+        self.x = code.keys.index(x) if x in code.keys else None
+        self.y = code.keys.index(y)
         self.input = rows
         self.run_kernel = _KERNEL(code.address)
 
@@ -62,7 +66,8 @@ class Steps:
     def _advance(self, like: Tensor) -> Callable[[Tensor], Tensor]:
         """The step as one function, all that it reads in its own cells: so it takes less time."""
         first, last = self._steps[0], self._steps[-1]
-        sources, source = first.frame, first.x
+        unread = memoryview(array("q", [0])), 0
+        sources, source = unread if first.x is None else (first.frame, first.x)
         results, result = last.frame, last.y
         # The steps themselves stand there because they hold the memory.
         calls = [(step.run_kernel, step.address, step) for step in self._steps]

@@ -1,0 +1,95 @@
+"""What a layer is given and cannot take has one clear answer, of Cellwise's own errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import cellwise as cw
+
+NUMBERS = "dtype must be a type of floating-point numbers, as torch.float32"
+OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"sizes": {"h": "4"}}, "sizes={'h': '4'}: a size must be a whole number of at least 1"),
+    ({"sizes": [4]}, "sizes must be a dictionary, not [4]"),
+    ({"constants": 3}, "constants must be a dictionary, not 3"),
+    ({"dropout": "a"}, "dropout must be at least 0 and below 1, not 'a'"),
+    ({"dropout": True}, "dropout must be at least 0 and below 1, not True"),
+    *(
+        (
+            {"dtype": dtype},
+            f"dtype must be a type of floating-point numbers, as torch.float32, not {dtype!r}",
+        )
+        for dtype in ("float32", torch.int64, torch.complex64)
+    ),
+]
+FLAGS: list[tuple[dict[str, Any], str]] = [
+    ({"bidirectional": "no"}, "bidirectional must be True or False, not 'no'"),
+    ({"batch_first": 1}, "batch_first must be True or False, not 1"),
+]
+X = torch.zeros(5, 2, 3)
+CALLS: list[tuple[tuple[Any, ...], str]] = [
+    ((X, 5), "state must be a tensor or several, but is a int"),
+    ((X, [None]), "state.h must be a tensor, but is a NoneType"),
+    ((X, [np.zeros((1, 2, 4))]), "state.h must be a tensor, but is a ndarray"),
+    (
+        (X, torch.zeros(1, 2, 4, dtype=torch.int64)),
+        "state.h must hold floating-point numbers, but is torch.int64",
+    ),
+    (
+        (X, torch.zeros(1, 2, 4, dtype=torch.complex64)),
+        "state.h must hold floating-point numbers, but is torch.complex64",
+    ),
+    ((X, None, "a"), "lengths must be whole numbers, but are 'a'"),
+    ((X, None, [None, 1]), "lengths must be whole numbers, but are [None, 1]"),
+    ((X.to_sparse(),), "x must be dense, but its layout is torch.sparse_coo"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), [*OPTIONS, *FLAGS])
+def test_an_option_of_another_kind_is_refused(options, message):
+    with pytest.raises(cw.CellwiseError) as caught:
+        cw.Recurrent("elman", 3, 4, **options)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("options", "message"), OPTIONS)
+def test_layers_over_trees_refuse_the_same(options, message):
+    with pytest.raises(cw.CellwiseError) as caught:
+        cw.Recursive("recursive", 3, 4, **options)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("given", "message"), CALLS)
+def test_what_a_call_cannot_take_is_refused(given, message):
+    with pytest.raises(cw.CellwiseError) as caught:
+        cw.Recurrent("elman", 3, 4)(*given)
+    assert str(caught.value) == message
+
+
+def test_a_stepper_takes_states_of_the_same_kind():
+    step: Any = cw.Recurrent("elman", 3, 4).stepper()
+    for state, message in [
+        (5, "state must be a tensor or several, but is a int"),
+        ([None], "state.h must be a tensor, but is a NoneType"),
+    ]:
+        with pytest.raises(cw.CellwiseError) as caught:
+            step.state = state
+        assert str(caught.value) == message
+
+
+def test_a_stepper_without_weights_keeps_the_precision_of_a_state():
+    layer = cw.Recurrent("h[t] = 0.5 * h[t-1] + x[t]", 4, 4)
+    state = torch.rand(1, 4, dtype=torch.float64)
+    step = layer.stepper(state=state)
+    assert step.state.h.dtype == torch.float64
+    assert torch.equal(step(torch.zeros(4, dtype=torch.float64)), 0.5 * state[0])
+
+
+def test_a_layer_shows_all_that_is_not_usual():
+    layer = cw.Recurrent("lstm", 3, 4, zoneout=0.1, memory="lean", backend="reference")
+    assert repr(layer).splitlines()[1] == (
+        "  'lstm', 3, 4, zoneout=0.1, backend='reference', memory='lean'"
+    )
