@@ -73,8 +73,10 @@ def test_evaluation_tells_how_bleu_was_computed(described):
 def test_attention_between_sequences_is_drawn_too(tmp_path):
     attention = {"source": ["a", "b"], "target": ["A", "</s>"], "weights": [[1, 0], [0.5, 0.5]]}
     output = AttentionOutput(tmp_path / "a.png")
-    output.show(Answer("", {}))
-    output.show(Answer("A", {"attention": attention}))
+    for answer in (Answer("A", {"attention": attention}), Answer("", {})) * 2:
+        output.show(answer)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["a-3.png", "a.png"]  # the line that an answer is to has the number
     assert (tmp_path / "a.png").read_bytes().startswith(PNG)
 
 

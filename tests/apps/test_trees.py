@@ -62,7 +62,7 @@ def test_trees_are_drawn_into_files(composed, tmp_path):
     invoke("predict", composed, TREE, TREE, "--svg", tmp_path / "tree.svg")
     invoke("predict", composed, TREE, "", "a fine play", "--json", "--svg", tmp_path / "trees")
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.svg"))
-    assert found == ["tree-2.svg", "tree.svg", "trees/1.svg", "trees/2.svg"]
+    assert found == ["tree-2.svg", "tree.svg", "trees/1.svg", "trees/3.svg"]
     for name in found:
         assert ElementTree.parse(tmp_path / name).getroot().tag.endswith("svg")
 

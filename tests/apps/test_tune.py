@@ -186,9 +186,9 @@ def test_cells_in_files_start_at_the_configuration_that_names_them(config, tmp_p
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     head = config.read_text()
-    for spec in ('["mine.txt", "gru"]', '"mine.txt|gru"'):
+    for out, spec in enumerate(('["mine.txt", "gru"]', '"mine.txt|gru"')):
         config.write_text(f"{head}[tune.vary]\nmodel.cell = {spec}\n")
-        found = invoke("tune", config, "--sampler", "grid", "-q", "--json")
+        found = invoke("tune", config, "--sampler", "grid", "--out", out, "-q", "--json")
         trials = json.loads(found.stdout)["trials"]
         assert {trial["state"] for trial in trials} == {"done"}
         assert {trial["settings"]["model.cell"] for trial in trials} == {

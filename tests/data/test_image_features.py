@@ -67,3 +67,14 @@ def test_files_that_are_none(tmp_path):
     np.savez(path.with_suffix(".npz"), a=np.zeros((2, 2)))
     with pytest.raises(DataError, match=r"rows\.npz is no \.npy file of"):
         read_features(path.with_suffix(".npz"), names)
+
+
+def test_features_that_are_no_numbers_are_refused(tmp_path):
+    rows = np.ones((2, 3), np.float32)
+    rows[1, 2] = np.nan
+    np.save(tmp_path / "f.npy", rows)
+    (tmp_path / "n.txt").write_text("a\nb\n")
+    found = read_features(tmp_path / "f.npy", tmp_path / "n.txt")
+    assert found["a"].tolist() == [[1, 1, 1]]
+    with pytest.raises(DataError, match="the features of image 'b' hold a number that is none"):
+        found["b"]

@@ -176,3 +176,13 @@ def test_without_pillow_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(ConfigError) as error:
         read_image(tmp_path / "one.png", 8)
     assert str(error.value) == ("images need the library Pillow: pip install 'cellwise[images]'")
+
+
+def test_sixteen_bits_are_scaled_and_numbers_of_no_known_range_are_refused(tmp_path):
+    grey = (np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    found = read_image(tmp_path / "deep.png", 64)
+    np.testing.assert_array_equal(found[..., 0], (grey >> 8).astype(np.uint8))
+    Image.fromarray(np.random.rand(20, 20).astype(np.float32)).save(tmp_path / "real.tiff")
+    with pytest.raises(DataError, match=r"its pixels are numbers of 32 bits \(mode F\), of which"):
+        read_image(tmp_path / "real.tiff", 4)

@@ -101,6 +101,14 @@ def test_predict_reads_trees_and_sentences(composer):
     assert [a.text for a in task.predict(model, iter(lines))] == [a.text for a in apart]
 
 
+def test_trees_before_a_bad_line_are_answered(composer):
+    task, model = composer
+    found = task.predict(model, ["it is", "", "(_ (_ a)", "ok"])
+    assert next(found).record.keys() == next(found).record.keys()
+    with pytest.raises(DataError, match=r"^input 3, column 1: "):
+        next(found)
+
+
 def test_the_record_holds_what_programs_want_to_know(composer):
     task, model = composer
     (answer,) = task.predict(model, ["a fine play"])

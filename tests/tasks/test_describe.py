@@ -120,6 +120,25 @@ def test_predict_takes_paths_and_names(describer, folder):
     assert record["symbols"] == "a red square , on the left .".split()
     assert -1 < record["log_probability"] < 0
     assert "attention" not in record
+    assert answers[1].record.keys() == record.keys()
+
+
+def test_what_stands_before_a_bad_image_is_answered(describer, folder, tmp_path):
+    task, model = describer
+    (tmp_path / "bad.png").write_bytes((folder / "red_left_2.png").read_bytes()[:60])
+    lines = ["red_left_2.png", "", str(tmp_path / "bad.png"), "blue_right_8.png"]
+    for found in (task.predict(model, lines), task.encode(model, lines)):
+        with torch.no_grad():
+            next(found), next(found)
+            with pytest.raises(DataError, match="is no image that can be read"):
+                next(found)
+
+
+def test_a_blank_line_has_a_vector_of_zeros(describer):
+    task, model = describer
+    with torch.no_grad():
+        red, nothing, again = task.encode(model, ["red_left_2.png", " ", "red_left_2.png"])
+    assert torch.equal(red, again) and not nothing.any() and nothing.shape == red.shape
 
 
 def test_attention_is_told_where_it_is_asked_for(describer, folder):
@@ -143,7 +162,7 @@ def test_a_model_without_attention(folder):
     model = trained(task, task.read("train"), epochs=1)
     with pytest.raises(ConfigError) as error:
         answered(task, model, ["red_left_2.png"])
-    assert str(error.value) == "'decoding.attention' is true, but the model has no attention"
+    assert str(error.value) == "there is no attention to show: model.attention is 'none'"
 
 
 def test_a_batch_holds_each_image_once_and_all_captions(folder):

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,35 @@ def test_texts_in_two_files_are_pairs_line_by_line(texts, tmp_path):
         Pair(one, (other,)) for one, other in zip(ENGLISH, GERMAN, strict=True)
     ]
     assert task.read("dev") == [Pair(ENGLISH[0], (text,)) for text in GERMAN[:2]]
+
+
+def test_each_file_says_whether_its_lines_are_judged_alone(texts, tmp_path):
+    columns = file_of(tmp_path, "columns.tsv", [f"{ENGLISH[0]}\t{text}" for text in GERMAN[:2]])
+    lines = file_of(tmp_path, "y.en", [ENGLISH[0], ENGLISH[0]])
+    targets = file_of(tmp_path, "y.de", GERMAN[:2])
+    together, alone = (
+        [Pair(ENGLISH[0], tuple(GERMAN[:2]))],
+        [Pair(ENGLISH[0], (text,)) for text in GERMAN[:2]],
+    )
+    words = {"source_unit": "words"}
+    beside = task_of(data={**texts, **words, "dev": columns, "target_dev": ""})
+    assert beside.read("dev") == together == beside.read_file(Path(columns))
+    train = {"train": columns, "target_train": "", "dev": lines, "target_dev": targets}
+    apart = task_of(data={**texts, **words, **train})
+    assert apart.read("dev") == alone == apart.read_file(Path(lines))
+    assert apart.grouped(apart.read("dev")) == alone
+
+
+def test_it_is_told_how_many_pairs_are_too_long(texts):
+    task = task_of(data={**texts, "source_unit": "characters", "max_length": 24})
+    said: list[str] = []
+    task.tell = said.append
+    n_kept = len(task.read("train"))
+    assert 0 < n_kept < len(ENGLISH)
+    assert said == [
+        f"{len(ENGLISH) - n_kept} of {len(ENGLISH)} training pairs are longer than "
+        "data.max_length = 24 symbols, and left out"
+    ]
 
 
 @pytest.mark.parametrize("sharing", ["none", "target", "all"])

@@ -16,7 +16,7 @@ def test_attention_has_a_row_for_each_symbol_and_the_end_and_no_padding():
 
 def test_a_source_without_symbols_has_no_weights():
     record = attention_record([], [], Told([Found([], 0.0)]))
-    assert record == {"source": [], "target": ["<end>"], "weights": []}
+    assert record == {"source": [], "target": [], "weights": []}
 
 
 def test_several_answers_share_a_source():

@@ -31,7 +31,7 @@ class AttentionOutput:
     """
 
     def __init__(self, where: Path | None):
-        self._where, self._n_drawn = where, 0
+        self._where, self._n_answers = where, 0
 
     def decoding(self, run: Run) -> dict[str, Any]:
         """What has to be changed in a run's decoding, so that answers have what is drawn.
@@ -56,10 +56,10 @@ class AttentionOutput:
         """
         from cellwise.tasks.describe_answers import CaptionAnswer
 
+        self._n_answers += 1
         if self._where is None or not answer.text:
             return
-        self._n_drawn += 1
-        path = picture_path(self._where, self._n_drawn)
+        path = picture_path(self._where, self._n_answers)
         if isinstance(answer, CaptionAnswer) and answer.looked is not None:
             from cellwise.explain.attention_image import write_attention
 

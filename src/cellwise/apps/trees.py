@@ -36,7 +36,7 @@ class TreeOutput:
                 f"--svg {svg}: trees are drawn as SVG, in a file that ends in .svg or in a folder"
             )
         self._svg, self._coloured = svg, coloured
-        self._n_drawn, self._told = 0, False
+        self._n_answers, self._told = 0, False
 
     def show(self, answer: Answer) -> bool:
         """Draw an answer's tree, and tell whether it was also printed.
@@ -50,6 +50,7 @@ class TreeOutput:
             if self._svg is not None:
                 raise ConfigError("--svg draws trees, but this model answers without any")
             return False
+        self._n_answers += 1
         if answer.labelled is None:
             return False
         if not answer.given and not self._told:
@@ -63,8 +64,7 @@ class TreeOutput:
         from cellwise.explain.tree_svg import tree_svg
 
         assert self._svg is not None
-        self._n_drawn += 1
-        path = svg_path(self._svg, self._n_drawn)
+        path = svg_path(self._svg, self._n_answers)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(tree_svg(labelled), encoding="utf-8")
 

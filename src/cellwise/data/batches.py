@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 from typing import TypeVar
 
@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cellwise.errors import DataError
+
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 POOL_BATCHES = 64
 """Examples are sorted by length within pools of so many batches: enough for little padding, and
@@ -61,6 +64,26 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> Tensor:
 def lengths_of(rows: Sequence[Sequence[int]]) -> Tensor:
     """The lengths of rows, int64 `[B]`."""
     return torch.tensor([len(row) for row in rows], dtype=torch.int64)
+
+
+def until_trouble(
+    items: Iterable[Item], make: Callable[[Item], Made]
+) -> tuple[list[Made], DataError | None]:
+    """What is made of items, up to the first that cannot be; and why it cannot.
+
+    So the answers to what stands before a bad line of input are not lost with it.
+
+    Example:
+        >>> until_trouble(["1", "2"], int)
+        ([1, 2], None)
+    """
+    found: list[Made] = []
+    for item in items:
+        try:
+            found.append(make(item))
+        except DataError as error:
+            return found, error
+    return found, None
 
 
 def in_chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

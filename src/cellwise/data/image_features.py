@@ -36,7 +36,13 @@ class ImageFeatures:
         """The features of an image, float32 `[R, F]`. Raises DataError: there are none."""
         if name not in self:
             raise DataError(f"there are no features of image '{name}' in {self.path}")
-        return torch.from_numpy(np.array(self.rows[self._places[name]], np.float32))
+        found = np.array(self.rows[self._places[name]], np.float32)
+        if not np.isfinite(found).all():
+            raise DataError(
+                f"{self.path}: the features of image '{name}' hold a number that is none, or "
+                "infinite"
+            )
+        return torch.from_numpy(found)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import zipfile
 from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from torch import Tensor
 
 from cellwise.data.archives import DAMAGED, REFUSED
 from cellwise.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 CACHE_BYTES = 2**30
 """Scaled images are kept in memory up to so many bytes; those beyond are read each time."""
@@ -119,11 +122,29 @@ def _square(stream: IO[bytes], size: int, place: str) -> NDArray[np.uint8]:
     try:
         with Image.open(stream) as image:
             image.draft("RGB", (2 * size, 2 * size))  # a large JPEG is unpacked at less than full
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
             scaled = upright.resize((size, size), Image.Resampling.BILINEAR)
             return np.array(scaled, np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{place} is no image that can be read: {_cause(error)}") from error
+
+
+def _in_bytes(image: Image) -> Image:
+    """An image of 16 bits a pixel with 8; Pillow would cut what is above 255.
+
+    Raises:
+        ValueError: the pixels are whole or real numbers whose range nobody knows.
+    """
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"its pixels are numbers of 32 bits (mode {image.mode}), of which it does not say "
+            "what is black and white; save it with 8 or 16 bits"
+        )
+    return image
 
 
 def _cause(error: Exception) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.brackets import Tree
-from cellwise.data.batches import in_chunks, plan_in_order
+from cellwise.data.batches import in_chunks, plan_in_order, until_trouble
 from cellwise.data.trees import read_trees
 from cellwise.data.vocabulary import Vocabulary
 from cellwise.errors import DataError
@@ -20,7 +20,7 @@ from cellwise.layers.arguments import as_cell
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.structures.forest import Forest
 from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
-from cellwise.tasks.compose_answers import EMPTY, Scale, answer
+from cellwise.tasks.compose_answers import Scale, answer, empty
 from cellwise.tasks.compose_config import ComposeData, ComposeDecoding, ComposeModel
 from cellwise.tasks.compose_network import Phrases, TreeClassifier
 from cellwise.tasks.compose_scores import NONE, UNKNOWN, Scores
@@ -190,7 +190,10 @@ class Compose(Task[Tree, LabelledBatch]):
         """
         size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
         for chunk in in_chunks(enumerate(lines, 1), size):
-            yield from self._answers(model, [read_line(line, number) for number, line in chunk])
+            asked, trouble = until_trouble(chunk, lambda line: read_line(line[1], line[0]))
+            yield from self._answers(model, asked)
+            if trouble is not None:
+                raise trouble
 
     def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
         """The vector at the root of each line's tree, read as `predict` reads it; zeros of none.
@@ -224,7 +227,7 @@ class Compose(Task[Tree, LabelledBatch]):
         shaped = iter(trees)
         for tree, given in asked:
             if tree is None:
-                yield EMPTY
+                yield empty(self._scale)
                 continue
             rows = [dict(zip(self._scale.classes, row, strict=True)) for row in next(found)]
             only_root = self.data.labels == "root"

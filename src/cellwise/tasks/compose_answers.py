@@ -75,8 +75,11 @@ class TreeAnswer(Answer):
     given: bool = True
 
 
-EMPTY = TreeAnswer("", {"words": [], "tree": "", "phrases": []})
-"""The answer to a line without words."""
+def empty(scale: Scale) -> TreeAnswer:
+    """The answer to a line without words, with the keys of every other one."""
+    record: dict[str, Any] = {"words": [], "structure": None, "label": None, "probabilities": {}}
+    record |= {"tree": "", "phrases": []}
+    return TreeAnswer("", {**record, "polarity": None} if scale.has_poles else record)
 
 
 def answer(

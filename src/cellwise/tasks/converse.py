@@ -56,7 +56,9 @@ class Converse(Transduce):
     def read(self, part: Part) -> list[Pair]:
         """The turns of a part with what was said before each."""
         pairs = [pair for dialogue in self._dialogues[part] for pair in self._turns(dialogue)]
-        return pairs if part != "train" else [pair for pair in pairs if self._is_short(pair)]
+        if part != "train":
+            return pairs
+        return [*self._kept([pair for pair in pairs if self._is_short(pair)], len(pairs))]
 
     def read_file(self, path: Path) -> list[Pair]:
         """The turns of a file of dialogues with what was said before each."""
@@ -114,6 +116,11 @@ class Converse(Transduce):
         source = torch.full_like(batch.source, PAD)
         source[0] = self.sources.encode([TURN])[0]
         return replace(batch, source=source, lengths=torch.ones_like(batch.lengths))
+
+    @property
+    def score_name(self) -> str:
+        """With mutual information answers are ranked by what is no log probability any more."""
+        return "score" if self.decoding.mutual_information else super().score_name
 
     def report(
         self, model: nn.Module, examples: Sequence[Pair], *, batch_size: int, advance: Advance

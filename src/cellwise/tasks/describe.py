@@ -21,7 +21,7 @@ from cellwise.errors import ConfigError, DataError
 from cellwise.heads.search import Found, Rules, search
 from cellwise.tasks.attentive_decoder import Reading
 from cellwise.tasks.base import Advance, Answer, Part, Report, Section, Task, device_of
-from cellwise.tasks.describe_answers import CaptionAnswer, Looked, attention_record
+from cellwise.tasks.describe_answers import BLANK, CaptionAnswer, Looked, attention_record
 from cellwise.tasks.describe_config import DescribeData, DescribeDecoding, DescribeModel
 from cellwise.tasks.describe_network import Captions, Describer
 from cellwise.tasks.describe_parts import read_captioned
@@ -91,6 +91,12 @@ class Describe(Task[Captioned, CaptionBatch]):
             for item in items
         ]
         kept = [item for item in kept if item.captions]
+        n_all, n_kept = (sum(len(item.captions) for item in some) for some in (items, kept))
+        if 0 < n_kept < n_all:
+            self.tell(
+                f"{n_all - n_kept:,} of {n_all:,} training captions are longer than "
+                f"data.max_length = {most} symbols, and left out"
+            )
         if not kept:
             raise DataError(
                 f"every training caption is longer than data.max_length = {most} symbols"
@@ -228,16 +234,27 @@ class Describe(Task[Captioned, CaptionBatch]):
         """The mean of the regions' vectors, `[F]`, of each image, as `predict` takes them."""
         network = cast(Describer, model)
         for chunk in in_chunks(lines, self.decoding.batch_size):
-            images = self._pictures.take(line.strip() for line in chunk)
-            yield from network.regions(images.to(device_of(model))).mean(dim=0)
+            asked = [line.strip() for line in chunk]
+            images, trouble = self._pictures.take([line for line in asked if line])
+            means: Iterator[Tensor] = iter(())
+            if len(images):
+                means = iter(network.regions(images.to(device_of(model))).mean(dim=0))
+            for line in asked:
+                vector = next(means, None) if line else torch.zeros(network.regions.size)
+                if vector is None:
+                    break
+                yield vector
+            if trouble is not None:
+                raise trouble
 
     # From a line to an answer.
 
     def _answers(self, network: Describer, lines: Sequence[str]) -> Iterator[Answer]:
         asked = [line for line in lines if line]
         answers: Iterator[Answer] = iter(())
+        images, trouble = self._pictures.take(asked)
+        asked = asked[: len(images)]
         if asked:
-            images = self._pictures.take(asked)
             with torch.no_grad():
                 reading = network.see(images.to(device_of(network)))
                 found = self._search(network, reading)
@@ -248,7 +265,12 @@ class Describe(Task[Captioned, CaptionBatch]):
                 for i in rows
             )
         for line in lines:
-            yield next(answers) if line else CaptionAnswer("", {"image": "", "caption": ""})
+            answer = next(answers, None) if line else BLANK
+            if answer is None:
+                break
+            yield answer
+        if trouble is not None:
+            raise trouble
 
     def _answer(
         self, line: str, found: Found, looks: Tensor | None, network: Describer
@@ -281,7 +303,7 @@ class Describe(Task[Captioned, CaptionBatch]):
         written = marked([one.symbols for one in found]).to(device_of(network))
         weights = network.attention_weights(reading, written.before, written.lengths)
         if weights is None:
-            raise ConfigError("'decoding.attention' is true, but the model has no attention")
+            raise ConfigError("there is no attention to show: model.attention is 'none'")
         return weights
 
     def _text(self, found: Found) -> str:

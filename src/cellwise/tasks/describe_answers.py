@@ -35,6 +35,10 @@ class CaptionAnswer(Answer):
     looked: Looked | None = None
 
 
+BLANK = CaptionAnswer("", {"image": "", "caption": "", "symbols": [], "log_probability": None})
+"""The answer to a blank line."""
+
+
 def attention_record(
     symbols: Sequence[str], weights: Tensor, grid: tuple[int, int] | None
 ) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cellwise.data.batches import until_trouble
 from cellwise.data.captions import Captioned
 from cellwise.data.image_features import ImageFeatures, read_features
 from cellwise.data.images import Images, read_image
@@ -41,13 +42,13 @@ class Pictures:
                     f"{self._source.path}"
                 )
 
-    def take(self, lines: Iterable[str]) -> Tensor:
+    def take(self, lines: Iterable[str]) -> tuple[Tensor, DataError | None]:
         """Images as one tensor: the paths of files, or names as in data.images.
 
-        Raises:
-            DataError: there is no such image, or it cannot be read.
+        Those before the first that is not there, or cannot be read; and why that is so.
         """
-        return torch.stack([self._one(line) for line in lines])
+        found, trouble = until_trouble(lines, self._one)
+        return torch.stack(found) if found else torch.zeros(0), trouble
 
     def show(self, line: str, size: int) -> NDArray[np.uint8]:
         """An image as people see it, uint8 `[size, size, 3]`. Raises DataError."""

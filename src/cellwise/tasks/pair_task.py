@@ -37,29 +37,39 @@ class PairTask(Task[Pair, PairBatch]):
 
     def read(self, part: Part) -> Sequence[Pair]:
         """The pairs of a part; none for a test part that the configuration does not name."""
+        named = {"train": self.data.target_train, "dev": self.data.target_dev}
+        alone = bool(named.get(part, self.data.target_test))
         if part == "train" and self.data.source == "files" and not self.data.in_memory:
-            return self._kept(map_pairs(self.data, self._pair, self._is_short))
-        pairs = [self._pair(text) for text in self._parts[part]]
+            mapped = map_pairs(self.data, lambda text: self._pair(text, alone), self._is_short)
+            return self._kept(mapped)
+        pairs = [self._pair(text, alone) for text in self._parts[part]]
         if part != "train":
             return self.grouped(pairs)
-        return self._kept([pair for pair in pairs if self._is_short(pair)])
+        return self._kept([pair for pair in pairs if self._is_short(pair)], len(pairs))
 
-    def _kept(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
+    def _kept(self, pairs: Sequence[Pair], count: int = 0) -> Sequence[Pair]:
+        """The training pairs that are left of so many, which is told where it is fewer."""
+        most = self.data.max_length
         if not pairs:
-            most = self.data.max_length
             raise DataError(f"every training pair is longer than data.max_length = {most} symbols")
+        if count > len(pairs):
+            self.tell(
+                f"{count - len(pairs):,} of {count:,} training pairs are longer than "
+                f"data.max_length = {most} symbols, and left out"
+            )
         return pairs
 
     def read_file(self, path: Path) -> Sequence[Pair]:
-        """The pairs of a two-column file."""
-        return self.grouped([self._pair(text) for text in self.read_texts(path)])
+        """The pairs of a two-column file, or of one whose targets the configuration names."""
+        alone = path.resolve() in self._target_files
+        return self.grouped([self._pair(text, alone) for text in self.read_texts(path)])
 
     def grouped(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
         """The pairs to judge by: each source once with all its targets, or line by line.
 
         They stay line by line where sources and targets are in two files.
         """
-        return pairs if self.data.target_train else merged(pairs)
+        return merged(pairs)
 
     def read_texts(self, path: Path) -> list[TextPair]:
         """The texts of a file: two columns, or sources whose targets are in another file."""
@@ -75,8 +85,8 @@ class PairTask(Task[Pair, PairBatch]):
             return read_cmudict()
         return read_parts(self.data, self.read_texts, key=lambda pair: pair.source, what="sources")
 
-    def _pair(self, text: TextPair) -> Pair:
-        return Pair(self.folded(text.source), (text.target,))
+    def _pair(self, text: TextPair, alone: bool) -> Pair:
+        return Pair(self.folded(text.source), (text.target,), alone=alone)
 
     def folded(self, text: str) -> str:
         """A source as it is read: without needless blanks, in lower case where that is set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self
 
 import torch
@@ -15,10 +15,15 @@ SIDES: tuple[Side, Side] = ("source", "target")
 
 @dataclass(frozen=True)
 class Pair:
-    """A source text and the target texts that are right: one in training, all in evaluation."""
+    """A source text and the target texts that are right: one in training, all in evaluation.
+
+    `alone` is set where it is a line of two files, which is judged by its own target even where
+    another line has the same source.
+    """
 
     source: str
     targets: tuple[str, ...]
+    alone: bool = field(default=False, repr=False, compare=False, kw_only=True)
 
     def texts(self, side: Side) -> tuple[str, ...]:
         """The texts of a side."""
@@ -50,8 +55,9 @@ class PairBatch:
 
 
 def merged(pairs: Sequence[Pair]) -> list[Pair]:
-    """Each source once, with all its targets, in the order of first occurrence."""
-    targets: dict[str, dict[str, None]] = {}
-    for pair in pairs:
-        targets.setdefault(pair.source, {}).update(dict.fromkeys(pair.targets))
-    return [Pair(source, tuple(rights)) for source, rights in targets.items()]
+    """Each source once, with all its targets, in the order of first occurrence; but for lines."""
+    targets: dict[tuple[str, int], dict[str, None]] = {}
+    for place, pair in enumerate(pairs):
+        key = (pair.source, place if pair.alone else -1)
+        targets.setdefault(key, {}).update(dict.fromkeys(pair.targets))
+    return [Pair(key[0], tuple(rights), alone=key[1] >= 0) for key, rights in targets.items()]

@@ -91,6 +91,11 @@ class Parse(Transduce):
         kept = [one for one in found if n_words(one.tree) <= most]
         if not kept:
             raise DataError(f"every training sentence has more than data.max_length = {most} words")
+        if len(kept) < len(found):
+            self.tell(
+                f"{len(found) - len(kept):,} of {len(found):,} training sentences have more than "
+                f"data.max_length = {most} words, and are left out"
+            )
         return kept
 
     def read_file(self, path: Path) -> Sequence[Pair]:

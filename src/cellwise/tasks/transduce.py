@@ -32,7 +32,7 @@ from cellwise.tasks.encoder_decoder import EncoderDecoder
 from cellwise.tasks.ensemble import BothWays, Ensemble, Readings
 from cellwise.tasks.pair_task import PairTask
 from cellwise.tasks.pairs import Pair, PairBatch
-from cellwise.tasks.transduce_answers import Told, attention_record, without_source
+from cellwise.tasks.transduce_answers import NOTHING, Told, attention_record, without_source
 from cellwise.tasks.transduce_config import (
     TransduceData,
     TransduceDecoding,
@@ -135,7 +135,7 @@ class Transduce(PairTask):
     def encode(self, model: nn.Module, lines: Iterable[str]) -> Iterator[Tensor]:
         """The mean of the encoder's outputs over each line: `[F]`."""
         for chunk in self._chunks(lines):
-            batch = self._asked(chunk).to(device_of(model))
+            batch = self._asked([line.strip() for line in chunk]).to(device_of(model))
             seen = self._read_all(cast(Answering, model), batch).seen
             yield from (seen.sum(0) / batch.lengths.clamp(min=1)[:, None]).cpu()
 
@@ -162,7 +162,7 @@ class Transduce(PairTask):
             with torch.no_grad():
                 found = iter(self._told(network, self._asked(asked).to(device_of(network))))
         return [
-            self._answer(text, cut, next(found) if cut else Told([Found([], 0.0)]))
+            self._answer(text, cut, next(found) if cut else NOTHING)
             for text, cut in zip(texts, cuts, strict=True)
         ]
 
@@ -175,7 +175,7 @@ class Transduce(PairTask):
         best = marked([one[0].symbols for one in found]).to(batch.source.device)
         weights = network.attention_weights(reading, best.before, best.lengths)
         if weights is None:
-            raise ConfigError("'decoding.attention' is true, but the model has no attention")
+            raise ConfigError("there is no attention to show: model.attention is 'none'")
         return [Told(one, weights[:, row].cpu()) for row, one in enumerate(found)]
 
     def _answer(self, text: str, cut: Cut, told: Told) -> Answer:
@@ -188,6 +188,11 @@ class Transduce(PairTask):
             record["attention"] = attention_record(cut, target, told)
         return replace(best, record=record)
 
+    @property
+    def score_name(self) -> str:
+        """What the number is called by which answers are ranked."""
+        return "log_probability"
+
     def answer(self, text: str, found: Found) -> Answer:
         """What is said of what the search found for a text."""
         symbols = self.targets.decode(found.symbols)
@@ -196,7 +201,7 @@ class Transduce(PairTask):
             "source": text,
             "output": output,
             "symbols": symbols,
-            "log_probability": score if math.isfinite(score) else None,
+            self.score_name: score if math.isfinite(score) else None,
         }
         return Answer(output, record)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,10 @@ class Told:
     weights: Tensor | None = None
 
 
+NOTHING = Told([Found([], math.nan)])
+"""What is told of a blank line, for which nothing is searched."""
+
+
 def attention_record(source: Sequence[str], target: Sequence[str], told: Told) -> dict[str, Any]:
     """The weights of attention as JSON values.
 
@@ -31,8 +36,10 @@ def attention_record(source: Sequence[str], target: Sequence[str], told: Told) -
         `weights`: a row for each symbol of `target`, whose last is the end, and in it a number for
         each symbol of `source`.
     """
+    if told.weights is None:
+        return {"source": list(source), "target": list(target), "weights": []}
     written = [*target, SPECIALS[END]]
-    weights = [] if told.weights is None else told.weights[: len(written), : len(source)].tolist()
+    weights = told.weights[: len(written), : len(source)].tolist()
     return {
         "source": list(source),
         "target": written,
