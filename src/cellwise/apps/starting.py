@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib import metadata
+from itertools import takewhile
 from typing import Annotated
 
 import typer
@@ -37,9 +38,15 @@ def recipes() -> None:
     width = max(map(len, recipe_names()), default=0)
     for name in recipe_names():
         text = recipe_text(name)
-        first = text.lstrip().splitlines()[0]
-        about = first.lstrip("# ") if first.startswith("#") else tomllib.loads(text)["task"]
-        print(f"{name:<{width}}  {about}")
+        print(f"{name:<{width}}  {_about(text)}")
+
+
+def _about(recipe: str) -> str:
+    """The first sentence of the comment that a recipe begins with; else its task."""
+    lines = recipe.lstrip().splitlines()
+    comment = " ".join(line.lstrip("# ") for line in takewhile(lambda one: one[:1] == "#", lines))
+    sentence = comment.split(". ")[0].rstrip(".")
+    return sentence or str(tomllib.loads(recipe)["task"])
 
 
 def version() -> None:

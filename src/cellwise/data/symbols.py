@@ -21,11 +21,11 @@ Unit = Literal["characters", "words", "tokens", "subwords"]
 BLANK = "▁"
 """What stands for the blank before a word in its first piece (the mark that SentencePiece uses)."""
 
-CLOSING = re.compile(r" ([.,;:!?%)\]}])")
-"""A mark that stands right after the token before it."""
+CLOSING_MARKS, OPENING_MARKS = ".,;:!?%)]}", "([{$€£¿¡"
+"""Marks that stand right after the token before them, and right before the token after them."""
 
-OPENING = re.compile(r"([(\[{$€£¿¡]) ")
-"""A mark that stands right before the token after it."""
+CLOSING = re.compile(f" ([{re.escape(CLOSING_MARKS)}])")
+OPENING = re.compile(f"([{re.escape(OPENING_MARKS)}]) ")
 
 IN_NUMBER = re.compile(r"(?<=\d)([.:]) (?=\d)|(?<![\d.,:])(\d{1,3},) (?=\d{3}(?!\d))")
 """Digits on both sides of a mark, as in 3.5, 10:30 or 1,200, and the blank between them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cellwise.data.symbols import BLANK, Symbols
+from cellwise.data.symbols import BLANK, CLOSING_MARKS, OPENING_MARKS, Symbols
 from cellwise.data.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
 from cellwise.errors import ConfigError
 from cellwise.heads.sampling import Sampling
@@ -94,14 +94,19 @@ class Spelling:
 
     def __init__(self, symbols: Symbols, words: Vocabulary, *, at_start: bool = True):
         self.unit, self.words, self.at_start = symbols.unit, words, at_start
+        self._opened = False
 
     def __call__(self, number: int) -> str:
         """What the next symbol adds to the text."""
-        before, self.at_start = self.at_start, number == END
+        before, self.at_start = self.at_start or self._opened, number == END
+        self._opened = False
         if number == END:
             return "\n"
         (symbol,) = self.words.decode([number])
         if self.unit == "characters":
             return symbol
+        if self.unit == "tokens":
+            self._opened = symbol in OPENING_MARKS
+            before = before or symbol in CLOSING_MARKS
         text = symbol.replace(BLANK, " ") if self.unit == "subwords" else f" {symbol}"
         return text.removeprefix(" ") if before else text
