@@ -156,8 +156,15 @@ def test_a_state_that_a_matrix_multiplies_is_a_vector():
     }
     layer = cw.Recurrent(text, 3, 4, sizes={"c": 5})
     assert layer(torch.zeros(2, 1, 3))[1].c.shape == (1, 1, 5)
-    alike = text.replace("W @ c[t]", "norm(c[t])")
-    assert len(cw.Cell(alike).system.parameters["c_0"]) == 1
+    products = ("W @ [x[t], c[t]]", "W @ (0.5 * c[t-1])", "bilinear(V, c[t], x[t])")
+    for other in ("norm(c[t])", *products):
+        alike = cw.Cell(text.replace("W @ c[t]", other))
+        assert len(alike.system.parameters["c_0"]) == 1
+
+
+def test_a_state_that_only_scales_a_vector_stays_a_number():
+    found = cw.Cell("n[0] = n_0\nn[t] = n[t-1] + 1\nh[t] = tanh(U @ (n[t] * x[t]) + W @ h[t-1])")
+    assert found.system.parameters["n_0"] == ()
 
 
 def test_derived_values_that_are_no_cotangents_are_not_called_so():

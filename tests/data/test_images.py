@@ -183,6 +183,13 @@ def test_sixteen_bits_are_scaled_and_numbers_of_no_known_range_are_refused(tmp_p
     Image.fromarray(grey).save(tmp_path / "deep.png")
     found = read_image(tmp_path / "deep.png", 64)
     np.testing.assert_array_equal(found[..., 0], (grey >> 8).astype(np.uint8))
+    Image.fromarray(grey).save(tmp_path / "deep.pgm")
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.pgm", 64), found)
+    side = Image.Exif()
+    side[0x0112] = 6  # turn it a quarter to the right
+    Image.fromarray(grey).save(tmp_path / "side.png", exif=side)
+    turned = np.rot90((grey >> 8).astype(np.uint8), -1)
+    np.testing.assert_array_equal(read_image(tmp_path / "side.png", 64)[..., 0], turned)
     Image.fromarray(np.random.rand(20, 20).astype(np.float32)).save(tmp_path / "real.tiff")
     with pytest.raises(DataError, match=r"its pixels are numbers of 32 bits \(mode F\), of which"):
         read_image(tmp_path / "real.tiff", 4)

@@ -107,6 +107,11 @@ def test_a_power_of_nothing_has_no_slope(text, backend):
         assert torch.equal(slope, torch.autograd.grad(total, same)[0])
 
 
+def test_the_slope_of_a_power_is_that_of_textbooks_but_where_both_are_nothing():
+    found = str(cw.Cell("h[t] = x[t] ** p").backward())
+    assert "p * x[t] ** (p - step(abs(x[t]) + abs(p)))" in found
+
+
 def test_an_exponent_starts_at_one():
     layer: Any = cw.Recurrent("h[t] = tanh(relu(U @ x[t]) ** p + W @ h[t-1])", 3, 4)
     assert layer.layer0.p.tolist() == [1.0] * 4

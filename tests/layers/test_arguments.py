@@ -27,7 +27,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
 ]
 FLAGS: list[tuple[dict[str, Any], str]] = [
     ({"bidirectional": "no"}, "bidirectional must be True or False, not 'no'"),
-    ({"batch_first": 1}, "batch_first must be True or False, not 1"),
+    ({"batch_first": None}, "batch_first must be True or False, not None"),
 ]
 X = torch.zeros(5, 2, 3)
 CALLS: list[tuple[tuple[Any, ...], str]] = [
@@ -93,3 +93,32 @@ def test_a_layer_shows_all_that_is_not_usual():
     assert repr(layer).splitlines()[1] == (
         "  'lstm', 3, 4, zoneout=0.1, backend='reference', memory='lean'"
     )
+
+
+def test_numbers_of_numpy_are_numbers():
+    layer = cw.Recurrent(
+        "elman",
+        3,
+        4,
+        dropout=np.float32(0.25),  # type: ignore[arg-type]
+        sizes={"h": np.int64(4)},  # type: ignore[dict-item]
+        bidirectional=np.True_,  # type: ignore[arg-type]
+    )
+    assert layer.dropout == 0.25
+    assert layer(X)[0].shape == (5, 2, 8)
+
+
+def test_states_may_come_in_anything_that_holds_them():
+    layer = cw.Recurrent("lstm", 3, 4)
+    _, last = layer(X)
+    whole = layer(X, last)[0]
+    forms: tuple[Any, ...] = (iter(last), {"h": last.h, "c": last.c}.values())
+    for form in forms:
+        assert torch.equal(layer(X, form)[0], whole)
+
+
+def test_a_state_that_is_refused_changes_nothing():
+    step = cw.Recurrent("h[t] = 0.5 * h[t-1] + x[t]", 4, 4).stepper()
+    with pytest.raises(cw.ShapeError):
+        step.state = torch.ones(1, 7, dtype=torch.float64)
+    assert step.state.h.dtype == torch.float32

@@ -89,7 +89,7 @@ def test_numbers_stay(known):
             [[0, 1, 0.5], [0, 0]],
             None,
             "tree 0: the relations must be a list of whole numbers, "
-            "but are of type float64 with shape [3]",
+            "but are of type float64 with shape [2]",
         ),
     ],
 )
@@ -111,3 +111,18 @@ def test_complaints_of_edges(relations, complaint):
     with pytest.raises(StructureError) as error:
         Forest.from_edges(3, [(2, 0), (1, 0), (2, 1)], relations=relations, relation_names=3)
     assert str(error.value) == complaint
+
+
+def test_a_root_decides_nothing_whatever_stands_for_it():
+    for root in ("root", None, -7, 2.5):
+        forest = Forest.from_parents([[-1, 0, 0], [-1]], relations=[[root, 0, 1], [root]])
+        assert listed(forest.relations) == [0, 1]
+        assert forest.n_relations == 2
+    with pytest.raises(StructureError) as error:
+        Forest.from_edges(3, [(2, 0), (1, 0), (2, 1)], relations=["a", None, "c"])
+    assert str(error.value) == "tree 0, edge 1: its relation is None, but others are names"
+
+
+def test_the_count_of_relations_may_be_one_of_numpy():
+    forest = Forest.from_parents([[-1, 0]], relations=[[0, 1]], relation_names=np.int64(3))
+    assert forest.n_relations == 3

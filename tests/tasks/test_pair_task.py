@@ -51,6 +51,18 @@ def test_each_file_says_whether_its_lines_are_judged_alone(texts, tmp_path):
     assert apart.grouped(apart.read("dev")) == alone
 
 
+def test_a_share_of_two_files_is_judged_line_by_line(tmp_path):
+    lines = [f"word {n % 5}" for n in range(100)]
+    names = {
+        "train": file_of(tmp_path, "x.en", lines),
+        "target_train": file_of(tmp_path, "x.de", [f"Wort {n}" for n in range(100)]),
+    }
+    shares = {"dev": "", "target_dev": "", "dev_share": 0.3, "source_unit": "words"}
+    found = task_of(data={**names, **shares}).read("dev")
+    assert len(found) > len({pair.source for pair in found})
+    assert all(len(pair.targets) == 1 for pair in found)
+
+
 def test_it_is_told_how_many_pairs_are_too_long(texts):
     task = task_of(data={**texts, "source_unit": "characters", "max_length": 24})
     said: list[str] = []

@@ -68,3 +68,9 @@ def test_a_pattern_names_all_files_that_match(tmp_path):
 def test_a_pattern_that_matches_nothing_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"\*\.none: no file matches this pattern"):
         parts_of(tmp_path / "*.none")["train"]
+
+
+def test_a_split_is_made_once(path):
+    parts = parts_of(path, dev_share=0.4)
+    assert parts["dev"] is parts["dev"]
+    assert len(parts) == len(list(parts)) == 3

@@ -4,7 +4,7 @@ import pytest
 
 from cellwise.errors import ConfigError
 from cellwise.tasks import TASKS
-from cellwise.training.config import load_config, parse_config, parse_overrides
+from cellwise.training.config import load_config, parse_config, parse_overrides, places_of
 from cellwise.training.sources import recipe_names
 
 BASE = 'task = "toy"\n'
@@ -65,9 +65,9 @@ MESSAGES = [
         "my.toml: 'training.learning_rate' is -1.0, but must be a value greater than 0.0",
     ),
     (
-        "[training]\nepochs = true\nlearning_rate = '1'",
+        "[training]\nepochs = true\nlearning_rate = false",
         "my.toml: 'training.epochs' is true, but must be a whole number\n"
-        "my.toml: 'training.learning_rate' is \"1\", but must be a number",
+        "my.toml: 'training.learning_rate' is false, but must be a number",
     ),
     (
         "[training]\nlearning_rate = nan",
@@ -170,6 +170,32 @@ def test_a_wrong_override_is_blamed_on_itself(tmp_path):
         "--set training.epochs=abc: 'training.epochs' is \"abc\", but must be a whole number\n"
         "my.toml: 'training.batch_size' is 0, but must be a value of at least 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "places"),
+    [
+        ("training.epochs", ["training", "epochs"]),
+        ('data.classes."comp.graphics"', ["data", "classes", "comp.graphics"]),
+        ("data.classes.größe.'a.b'", ["data", "classes", "größe", "a.b"]),
+        ("data.classes.Some Label", ["data", "classes", "Some Label"]),
+        ("a..b", ["a", "", "b"]),
+        (".a", ["", "a"]),
+        ("a.", ["a", ""]),
+    ],
+)
+def test_the_places_of_a_key(key, places):
+    assert places_of(key) == places
+
+
+def test_a_name_between_quotes_may_hold_any_sign():
+    found = load_config("classify", ["data.classes.'a=b.c'=x"])
+    assert found.data.model_dump()["classes"] == {"a=b.c": "x"}
+
+
+@pytest.mark.parametrize("text", [".5", "5e-1", "0.5"])
+def test_numbers_may_be_written_as_people_do(text):
+    assert load_config("classify", [f"training.learning_rate={text}"]).training.learning_rate == 0.5
 
 
 def test_a_dot_between_quotes_belongs_to_a_name():

@@ -18,6 +18,8 @@ SPECS = [
     (RATE, "0.1..1:0.2", Range(RATE, 0.1, 0.9, 0.2)),
     ("model.dropout", "0..0.9:0.3", Range("model.dropout", 0.0, 0.9, 0.3)),
     (RATE, "0.1..0.3:0.1", Range(RATE, 0.1, 0.3, 0.1)),
+    (RATE, "1e-13..5e-13:1e-13", Range(RATE, 1e-13, 5e-13, 1e-13)),
+    (RATE, ".1|.01", Choice(RATE, {".1": ".1", ".01": ".01"})),
     (SIZE, "64..512:64", Range(SIZE, 64, 512, 64, whole=True)),
     (SIZE, "1..100", Range(SIZE, 1, 100, log=True, whole=True)),
     (SIZE, "1e1..2e1", Range(SIZE, 10, 20, whole=True)),

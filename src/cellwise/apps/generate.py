@@ -42,8 +42,10 @@ def generate(
     from cellwise.tasks.language_model_generation import Drawing
     from cellwise.training.run import load_run
 
-    if samples < 1 or seed < 0:
-        raise ConfigError("--samples must be 1 or more, and --seed 0 or more")
+    if samples < 1:
+        raise ConfigError(f"--samples must be 1 or more, not {samples}")
+    if not 0 <= seed <= 2**63 - samples:
+        raise ConfigError(f"--seed must be from 0 to 2**63 - {samples}, not {seed}")
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
     loaded = load_run(run, device=device)
     if not isinstance(loaded.task, LanguageModelling):

@@ -219,11 +219,11 @@ def _pow(node: Node, tangents: Tangents) -> Node | None:
 def _pow_slope(a: Node, b: Node) -> Node | None:
     """b a**(b-1), without the power where b is a literal that makes it superfluous.
 
-    Where b is 0 the slope is: of any power but a**-1, which 0 would make infinite.
+    Where a and b are 0 the slope is: 0 times a power of 0 that is not infinite.
     """
     if b.operation != "number":
-        one_unless_zero = build("step", build("abs", b))
-        return mul(b, build("pow", a, sub(b, one_unless_zero)))
+        one_unless_zeros = build("step", add(build("abs", a), build("abs", b)))
+        return mul(b, build("pow", a, sub(b, one_unless_zeros)))
     power = float(str(b.attributes[0]))
     if power == 0:
         return None

@@ -122,14 +122,14 @@ def _square(stream: IO[bytes], size: int, place: str) -> NDArray[np.uint8]:
     try:
         with Image.open(stream) as image:
             image.draft("RGB", (2 * size, 2 * size))  # a large JPEG is unpacked at less than full
-            upright = ImageOps.exif_transpose(_in_bytes(image)).convert("RGB")
+            upright = _in_bytes(ImageOps.exif_transpose(image), image.format).convert("RGB")
             scaled = upright.resize((size, size), Image.Resampling.BILINEAR)
             return np.array(scaled, np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{place} is no image that can be read: {_cause(error)}") from error
 
 
-def _in_bytes(image: Image) -> Image:
+def _in_bytes(image: Image, form: str | None) -> Image:
     """An image of 16 bits a pixel with 8; Pillow would cut what is above 255.
 
     Raises:
@@ -137,7 +137,8 @@ def _in_bytes(image: Image) -> Image:
     """
     from PIL import Image
 
-    if image.mode.startswith("I;16"):
+    # Pillow reads 16 bits of PGM as whole numbers.
+    if image.mode.startswith("I;16") or (image.mode == "I" and form == "PPM"):
         return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(

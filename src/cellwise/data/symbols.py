@@ -21,14 +21,20 @@ Unit = Literal["characters", "words", "tokens", "subwords"]
 BLANK = "▁"
 """What stands for the blank before a word in its first piece (the mark that SentencePiece uses)."""
 
-CLOSING_MARKS, OPENING_MARKS = ".,;:!?%)]}", "([{$€£¿¡"
+ASCII_TOKEN = re.compile(r"\w+(?:['\-]\w+)*|[^\w\s]", re.ASCII)
+"""A word, also with apostrophes and hyphens inside, or a single mark."""
+
+CLOSING_MARKS, OPENING_MARKS = ".,;:!?%)]}", "([{¿¡"
 """Marks that stand right after the token before them, and right before the token after them."""
 
 CLOSING = re.compile(f" ([{re.escape(CLOSING_MARKS)}])")
 OPENING = re.compile(f"([{re.escape(OPENING_MARKS)}]) ")
 
-IN_NUMBER = re.compile(r"(?<=\d)([.:]) (?=\d)|(?<![\d.,:])(\d{1,3},) (?=\d{3}(?!\d))")
-"""Digits on both sides of a mark, as in 3.5, 10:30 or 1,200, and the blank between them."""
+PRICE = re.compile(r"(?<!\d )([$€£]) (?=\d)")
+"""A currency ahead of its number, and not behind one."""
+
+TIME = re.compile(r"(?<=\d): (?=\d\d(?!\d))")
+"""The blank within 10:30. Whether one belongs into "3. 5" or "1, 200" nobody can tell."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,10 @@ class Symbols:
 
     `characters`: every character. `words`: what stands between blanks. `tokens`: words and
     punctuation marks, for raw text; joined, most texts come back, but not all (a dash and a
-    quotation mark stand between blanks). `subwords`: pieces of words that were learnt from the
-    training texts, by byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909), with the library
-    tokenizers; joined, they give the text back, apart from runs of blanks.
+    quotation mark stand between blanks, and one stands behind the point of a number). `subwords`:
+    pieces of words that were learnt from the training texts, by byte-pair encoding (Sennrich et al.
+    2016, arXiv:1508.07909), with the library tokenizers; joined, they give the text back, apart
+    from runs of blanks.
 
     Example:
         >>> Symbols("tokens").cut("It's good, isn't it?")
@@ -74,7 +81,7 @@ class Symbols:
         if self.unit == "words":
             return tuple(text.split())
         if self.unit == "tokens":
-            return tuple(_token().findall(text))
+            return tuple((ASCII_TOKEN if text.isascii() else _token()).findall(text))
         assert self.pieces is not None
         return tuple(self.pieces.encode(" ".join(text.split())).tokens)
 
@@ -85,7 +92,8 @@ class Symbols:
         text = ("" if self.unit == "characters" else " ").join(symbols)
         if self.unit != "tokens":
             return text
-        return IN_NUMBER.sub(r"\1\2", OPENING.sub(r"\1", CLOSING.sub(r"\1", text)))
+        text = OPENING.sub(r"\1", CLOSING.sub(r"\1", text))
+        return TIME.sub(":", PRICE.sub(r"\1", text))
 
     def to_json(self) -> dict[str, Any]:
         """The symbols as JSON values."""
@@ -108,7 +116,7 @@ class Symbols:
 
 @functools.cache
 def _token() -> re.Pattern[str]:
-    """A word, also with apostrophes and hyphens inside, or a single mark.
+    """As `ASCII_TOKEN`, for every script.
 
     A letter keeps the combining marks behind it (Unicode's category M), which are no letters to
     Python: vowels of Hindi and Thai, points of Hebrew, accents that stand by themselves.

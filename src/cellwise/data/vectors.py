@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +49,15 @@ def read_vectors(
     taken = _Taken(wanted, first, lowercase)
     if path.suffix == ".safetensors":
         return Vectors(_of_matrix(path, taken), taken.found)
-    size = told = _told_size(path)
+    size = told = 0
     count = -1
-    for count, (place, pieces) in enumerate(_rows(path)):
+    for number, line in read_lines(path):
+        pieces, place = line.strip(" ").split(" "), f"{path}, line {number}"
+        if number == 1 and _are_counts(pieces):
+            size = told = int(pieces[1])
+        if pieces == [""] or (number == 1 and told):
+            continue
+        count += 1
         size = size or len(pieces) - 1
         if not 0 < size < len(pieces):
             first_one = "line says" if told else "one has"
@@ -83,20 +89,6 @@ class _Taken:
         elif name in self.found:
             return None
         return name
-
-
-def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The place and the pieces of each line, without an empty one and word2vec's first."""
-    for number, line in read_lines(path):
-        pieces = line.strip(" ").split(" ")
-        if pieces != [""] and not (number == 1 and _are_counts(pieces)):
-            yield f"{path}, line {number}", pieces
-
-
-def _told_size(path: Path) -> int:
-    """The numbers of a vector, as word2vec's first line says, or 0."""
-    first = next(read_lines(path))[1].strip(" ").split(" ")
-    return int(first[1]) if _are_counts(first) else 0
 
 
 def _are_counts(pieces: list[str]) -> bool:

@@ -13,7 +13,7 @@ UNKNOWN, SCALAR, ARRAY = 0, 1, 2
 
 ELEMENTWISE = {name for name, row in OPERATIONS.items() if row.kind == "elementwise"}
 REDUCTIONS = {name for name, row in OPERATIONS.items() if row.kind == "reduction"}
-VECTOR_FUNCTIONS = {*REDUCTIONS, "softmax", "norm", "is_largest"}
+VECTOR_FUNCTIONS = {*REDUCTIONS, "softmax", "norm", "is_largest", "concat"}
 OVER = {name for name, row in OPERATIONS.items() if row.kind == "over"}
 
 
@@ -28,9 +28,7 @@ def levels(layout: Layout) -> dict[str, int]:
         for name in dict.fromkeys(reads):
             readers[name].append(line)
     open_still = _settled(layout, known, readers, number=UNKNOWN)
-    for name in _read_as_vectors(layout):
-        if open_still.get(name) == UNKNOWN:
-            known[name] = ARRAY
+    known.update(dict.fromkeys(_read_as_vectors(layout, open_still), ARRAY))
     return {n: level or ARRAY for n, level in _settled(layout, known, readers).items()}
 
 
@@ -49,16 +47,21 @@ def _settled(
     return found
 
 
-def _read_as_vectors(layout: Layout) -> set[str]:
-    """The signals that a matrix multiplies, or that a function of vectors takes."""
-    terms = (term for line in layout.values() for term in postorder(line.value))
-    taken = (
-        argument
-        for term in terms
-        for argument in (term.arguments[1:] if term.kind == "matmul" else term.arguments)
-        if term.kind == "matmul" or term.kind in VECTOR_FUNCTIONS
-    )
-    return {argument.name for argument in taken if argument.kind == "read"}
+def _read_as_vectors(layout: Layout, open_still: dict[str, int]) -> set[str]:
+    """The signals of no level yet that a matrix multiplies, or that a function of vectors takes.
+
+    So does what is computed of them alone, such as `0.5 * c[t-1]`.
+    """
+    found: set[str] = set()
+    for line in layout.values():
+        here = term_levels(line.value, open_still, number=UNKNOWN)
+        for term in postorder(line.value):
+            skipped = {"matmul": 1, "bilinear": 1}.get(term.kind, 0)
+            taken = term.arguments[skipped:] if skipped or term.kind in VECTOR_FUNCTIONS else ()
+            for argument in taken:
+                if here[argument] == UNKNOWN:
+                    found |= {inner.name for inner in postorder(argument) if inner.kind == "read"}
+    return found & {name for name, level in open_still.items() if level == UNKNOWN}
 
 
 def term_levels(root: Term, known: dict[str, int], *, number: int = SCALAR) -> dict[Term, int]:

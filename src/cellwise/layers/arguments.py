@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ def check_share(name: str, value: object) -> None:
     Raises:
         ConfigError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ConfigError(f"{name} must be at least 0 and below 1, not {value!r}")
 
 
@@ -73,7 +74,7 @@ def check_flag(name: str, value: object) -> None:
     Raises:
         ConfigError: it is neither.
     """
-    if not isinstance(value, bool):
+    if value not in (True, False):
         raise ConfigError(f"{name} must be True or False, not {value!r}")
 
 

@@ -341,7 +341,7 @@ class Recurrent(nn.Module):
         """What print(layer) shows."""
         text = f"{self.cell.name!r}, {self.input_size}, {self.hidden_size}"
         for name, usual in _USUAL.items():
-            value = getattr(self, name)
+            value = getattr(self, name, usual)
             if value and value != usual:
                 text += f", {name}={value!r}"
         return text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 from cellwise.errors import ShapeError, Span, nearest
 from cellwise.graph.dimension import Dim
@@ -19,6 +21,11 @@ class Demand:
     value: int
     said: str
     span: Span | None
+
+
+def is_size(value: Any) -> bool:
+    """Whether a value is a whole number of at least 1, of Python or numpy."""
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= 1
 
 
 def resolve_sizes(
@@ -56,11 +63,11 @@ def _demands(
                 f"sizes names '{name}', which is no signal of the cell",
                 hint=nearest(name, signals) or f"Its signals are {', '.join(signals)}.",
             )
-        if type(value) is not int or value < 1:
+        if not is_size(value):
             raise ShapeError(
                 f"sizes={{'{name}': {value!r}}}: a size must be a whole number of at least 1"
             )
-        demands.append(_demand(system, name, value, f"sizes={{'{name}': {value}}}"))
+        demands.append(_demand(system, name, int(value), f"sizes={{'{name}': {value}}}"))
     return demands
 
 

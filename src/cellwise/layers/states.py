@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
@@ -22,7 +22,7 @@ def listed_states(state: object) -> list[Any]:
     Raises:
         ShapeError: it is nothing that holds tensors.
     """
-    if isinstance(state, Sequence):
+    if isinstance(state, Iterable) and not isinstance(state, str):
         return list(state)
     raise ShapeError(f"state must be a tensor or several, but is a {type(state).__name__}")
 

@@ -108,8 +108,6 @@ class Stepper:
         given = [state] if isinstance(state, Tensor) else listed_states(state)
         for name, new in zip(self._directions[0].state_sizes, given, strict=False):
             check_state(name, new)
-        if given and not self._watch.weights():
-            self._follow(given[0])
         names, places = list(self._directions[0].state_sizes), self._places()
         if len(given) != len(names):
             raise ShapeError(
@@ -119,8 +117,10 @@ class Stepper:
             if new.shape != place.shape:
                 found, wanted = list(new.shape), list(place.shape)
                 raise ShapeError(f"state.{name} must have shape {wanted}, but has {found}")
+        if given and not self._watch.weights():
+            self._follow(given[0])
         with torch.no_grad():
-            for new, place in zip(given, places, strict=True):
+            for new, place in zip(given, self._places(), strict=True):
                 place.copy_(new)
         self._untouched = False
 

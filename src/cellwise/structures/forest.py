@@ -29,7 +29,7 @@ from cellwise.structures.forest_levels import (
     readers_of,
     turned,
 )
-from cellwise.structures.forest_relations import Given, Relations, named
+from cellwise.structures.forest_relations import Given, Known, Relations, named
 
 BINARY = ("left", "right")
 """The slots of binary trees."""
@@ -88,7 +88,7 @@ class Forest(Graphs):
         lists: Iterable[Any],
         *,
         relations: Iterable[Any] | None = None,
-        relation_names: Sequence[str] | int | None = None,
+        relation_names: Known = None,
     ) -> Forest:
         """Trees given by the parent of each node, counted within the tree; -1 for the root.
 
@@ -116,7 +116,7 @@ class Forest(Graphs):
         lists: Iterable[Any],
         *,
         relations: Iterable[Any] | None = None,
-        relation_names: Sequence[str] | int | None = None,
+        relation_names: Known = None,
     ) -> Forest:
         """Trees given by the list of each node's children, counted within the tree.
 
@@ -168,7 +168,7 @@ class Forest(Graphs):
         *,
         slots: Sequence[str] = (),
         relations: Iterable[Any] | None = None,
-        relation_names: Sequence[str] | int | None = None,
+        relation_names: Known = None,
     ) -> Forest:
         """Acyclic graphs; a node may be the child of several, and there may be several roots.
 
@@ -351,9 +351,7 @@ class Forest(Graphs):
         return f"Forest({trees}, {nodes}{slots}{relations})"
 
 
-def _above(
-    wiring: Wiring, relations: Iterable[Any] | None, known: Sequence[str] | int | None
-) -> Relations | None:
+def _above(wiring: Wiring, relations: Iterable[Any] | None, known: Known) -> Relations | None:
     """The labels of a tree's edges, given for the nodes below them."""
     if relations is None:
         return None

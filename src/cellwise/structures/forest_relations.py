@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, compress
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cellwise.errors import StructureError, nearest
 from cellwise.structures.forest_checks import listed, place_of, whole_numbers
 from cellwise.structures.forest_levels import Integers
+
+Mask = NDArray[np.bool_]
+Known = Sequence[str] | SupportsIndex | None
+"""All names of labels, or how many numbers there are; None: those that occur."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,17 @@ class Given:
 
     noun: Literal["node", "edge"]
     counts: Integers
-    unread: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+    unread: Mask | None = None
+
+    @cached_property
+    def read(self) -> Mask:
+        """Which labels are read, [N]."""
+        n_labels = int(self.counts.sum())
+        return np.ones(n_labels, bool) if self.unread is None else ~self.unread
+
+    def read_of_trees(self) -> list[Mask]:
+        """The same, tree by tree."""
+        return np.split(self.read, np.cumsum(self.counts)[:-1]) if len(self.counts) else []
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class Relations:
     names: tuple[str, ...] = ()
 
 
-def named(relations: Iterable[Any], given: Given, known: Sequence[str] | int | None) -> Relations:
+def named(relations: Iterable[Any], given: Given, known: Known) -> Relations:
     """Labels as numbers.
 
     Args:
@@ -64,22 +80,29 @@ def named(relations: Iterable[Any], given: Given, known: Sequence[str] | int | N
             raise StructureError(
                 f"tree {tree}: has {count} {given.noun}s, but {len(row)} relations"
             )
-    # A root may have a number or None where all others have names.
-    if any(isinstance(label, str) for row in rows for label in row[:2]):
+    if any(isinstance(label, str) for label in _first_read(rows, given)):
         return _of_names(list(chain.from_iterable(rows)), given, known)
     return _of_numbers(rows, given, known)
 
 
-def _of_names(
-    labels: Sequence[object], given: Given, known: Sequence[str] | int | None
-) -> Relations:
-    if isinstance(known, int):
+def _first_read(rows: Sequence[Any], given: Given) -> Iterator[object]:
+    """Of each tree the first label that is read."""
+    for row, read in zip(rows, given.read_of_trees(), strict=True):
+        yield from (row[place] for place in np.flatnonzero(read)[:1])
+
+
+def _of_names(labels: Sequence[object], given: Given, known: Known) -> Relations:
+    if isinstance(known, SupportsIndex):
         raise StructureError("the relations are names, so relation_names must be names too")
-    read = np.ones(len(labels), bool) if given.unread is None else ~given.unread
-    found = [str(label) for label in compress(labels, read)]
+    found = [
+        _name(label, place, given)
+        for place, label in zip(
+            np.flatnonzero(given.read), compress(labels, given.read), strict=True
+        )
+    ]
     names = tuple(sorted(set(found)) if known is None else known)
     of_name = {name: number for number, name in enumerate(names)}
-    for place, label in zip(np.flatnonzero(read), found, strict=True):
+    for place, label in zip(np.flatnonzero(given.read), found, strict=True):
         if label not in of_name:
             hint = nearest(label, names)
             raise StructureError(
@@ -87,26 +110,40 @@ def _of_names(
                 f"the {len(names)} that are known" + (f". {hint}" if hint else "")
             )
     numbers = np.zeros(len(labels), np.int64)
-    numbers[read] = np.fromiter(map(of_name.__getitem__, found), np.int64, len(found))
+    numbers[given.read] = np.fromiter(map(of_name.__getitem__, found), np.int64, len(found))
     return Relations(numbers, len(names), names)
 
 
-def _of_numbers(rows: Sequence[Any], given: Given, known: Sequence[str] | int | None) -> Relations:
+def _name(label: object, place: np.int64, given: Given) -> str:
+    if isinstance(label, str):
+        return str(label)
+    raise StructureError(
+        f"{place_of(place, given.counts, given.noun)}: its relation is {label!r}, but others are "
+        "names"
+    )
+
+
+def _of_numbers(rows: Sequence[Any], given: Given, known: Known) -> Relations:
     nothing = np.zeros(0, np.int64)
-    parts = [whole_numbers(row, f"tree {i}: the relations") for i, row in enumerate(rows)]
-    numbers = np.concatenate([nothing, *parts])
-    if given.unread is not None:
-        numbers = np.where(given.unread, 0, numbers)
-    names = () if known is None or isinstance(known, int) else tuple(known)
-    n_relations = known if isinstance(known, int) else len(names)
+    parts = [
+        whole_numbers(_read_alone(row, read), f"tree {tree}: the relations")
+        for tree, (row, read) in enumerate(zip(rows, given.read_of_trees(), strict=True))
+    ]
+    found = np.concatenate([nothing, *parts])
+    names = () if known is None or isinstance(known, SupportsIndex) else tuple(known)
+    n_relations = int(known) if isinstance(known, SupportsIndex) else len(names)
     if known is None:
-        n_relations = int(numbers.max(initial=-1)) + 1
-    wrong = (numbers < 0) | (numbers >= n_relations)
-    if given.unread is not None:
-        wrong &= ~given.unread
-    for place in np.flatnonzero(wrong)[:1]:
+        n_relations = int(found.max(initial=-1)) + 1
+    for place in np.flatnonzero((found < 0) | (found >= n_relations))[:1]:
+        where = place_of(np.flatnonzero(given.read)[place], given.counts, given.noun)
         raise StructureError(
-            f"{place_of(place, given.counts, given.noun)}: its relation is {numbers[place]}, "
-            f"but must be from 0 to {n_relations - 1}"
+            f"{where}: its relation is {found[place]}, but must be from 0 to {n_relations - 1}"
         )
+    numbers = np.zeros(len(given.read), np.int64)
+    numbers[given.read] = found
     return Relations(numbers, n_relations, names)
+
+
+def _read_alone(row: Any, read: Mask) -> Any:
+    """The labels of a tree that are read."""
+    return row[read] if isinstance(row, np.ndarray) else list(compress(row, read))

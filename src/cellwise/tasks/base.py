@@ -35,9 +35,9 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_number_by_chance(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse `true` and texts where a number is due, which pydantic would make numbers of."""
+        """Refuse `true` where a number is due, of which pydantic would make 1."""
         kind = cls.model_fields[str(info.field_name)].annotation
-        if kind in (int, float) and isinstance(value, bool | str):
+        if kind in (int, float) and isinstance(value, bool):
             raise ValueError("a whole number" if kind is int else "a number")
         return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -57,19 +58,20 @@ def read_all_parts(data: ClassifyData) -> Parts[Sequence[Labelled]]:
         return [(text,) for text in _read(path, data)]
 
     found = read_parts(data, read, key=_key, what="texts")
-    cut = Parts(lambda _: _without_test(found["train"], data))
+    cut = functools.cache(lambda: _without_test(found["train"], data))
 
     def make(part: Part) -> Sequence[Labelled]:
         share = data.test_share and not data.test
         if part == "train":
-            learnt = (text for whole in (cut[part][0] if share else found[part]) for text in whole)
+            learnt = (text for whole in (cut()[0] if share else found[part]) for text in whole)
             # A phrase comes in many trees; a text that comes twice counts twice.
             once = data.format == "trees" and data.phrases
             return _counting(dict.fromkeys(learnt) if once else learnt, data, data.train)
         if part == "dev":
             return _counting((whole[0] for whole in found[part]), data, data.dev or data.train)
-        test = cut["train"][1] if share else found[part]
-        return _counting((whole[0] for whole in test), data, data.test) if test else []
+        test = cut()[1] if share else found[part]
+        source = data.test or data.train
+        return _counting((whole[0] for whole in test), data, source) if test else []
 
     return Parts(make)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from cellwise.data.captions import Captioned, read_captions
 from cellwise.data.lines import fraction
 from cellwise.errors import DataError
@@ -20,11 +22,11 @@ def read_captioned(data: DescribeData) -> Parts[list[Captioned]]:
         DataError: when a part is asked for: a file cannot be read, or there are too few images for
             the shares.
     """
-    shares = Parts(lambda _: _shares(data))
+    shares = functools.cache(lambda: _shares(data))
 
     def make(part: Part) -> list[Captioned]:
         name = {"train": "", "dev": data.dev, "test": data.test}[part]
-        return _all_of(name) if name else shares["train"][part]
+        return _all_of(name) if name else shares()[part]
 
     return Parts(make)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -247,15 +247,14 @@ class LanguageModelling(Task[Window, WindowBatch]):
         shares = {"dev": data.dev_share, "test": data.test_share}
         asked = [part for part, share in shares.items() if share and not files[part]]
 
-        def cut(_: Part) -> dict[str, Text]:
+        @cache
+        def cut() -> dict[str, Text]:
             pieces = _text(data.train).split(*(shares[part] for part in asked))
             return dict(zip(("train", *asked), pieces, strict=True))
 
-        pieces = Parts(cut)
-
         def make(part: Part) -> Text | None:
             if part in asked or (asked and part == "train"):
-                return pieces["train"][part]
+                return cut()[part]
             return _text(files[part]) if files[part] else None
 
         return Parts(make)

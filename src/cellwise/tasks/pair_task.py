@@ -37,8 +37,10 @@ class PairTask(Task[Pair, PairBatch]):
 
     def read(self, part: Part) -> Sequence[Pair]:
         """The pairs of a part; none for a test part that the configuration does not name."""
-        named = {"train": self.data.target_train, "dev": self.data.target_dev}
-        alone = bool(named.get(part, self.data.target_test))
+        # Without a file of its own dev is a share of train.
+        names = {"dev": self.data.target_dev if self.data.dev else self.data.target_train}
+        names |= {"train": self.data.target_train, "test": self.data.target_test}
+        alone = bool(names[part])
         if part == "train" and self.data.source == "files" and not self.data.in_memory:
             mapped = map_pairs(self.data, lambda text: self._pair(text, alone), self._is_short)
             return self._kept(mapped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, get_args
@@ -63,7 +64,8 @@ def read_parts(
             split.
     """
 
-    def split(_: Part) -> tuple[list[Item], list[Item]]:
+    @functools.cache
+    def shares() -> dict[Part, list[Item]]:
         train = _all_of(data.train, read)
         rest, dev = _split(train, [fraction(key(item)) < data.dev_share for item in train])
         if not dev or not rest:
@@ -71,15 +73,13 @@ def read_parts(
                 f"{data.train}: too few {what} to split off data.dev_share = {data.dev_share} "
                 "of them; name a file as data.dev"
             )
-        return rest, dev
-
-    shares = Parts(split)
+        return {"train": rest, "dev": dev}
 
     def make(part: Part) -> list[Item]:
         if part == "test":
             return _all_of(data.test, read) if data.test else []
         if not data.dev:
-            return shares["train"][("train", "dev").index(part)]
+            return shares()[part]
         return _all_of(data.dev if part == "dev" else data.train, read)
 
     return Parts(make)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
 from cellwise.training.sources import exists, present_defaults, recipe_text, settle
 
 Tables = dict[str, Any]
+
+_QUOTED = r""" "[^"]*" | '[^']*' """
+_PLACE = re.compile(rf"(?:{_QUOTED} | [^.])+ | (?<=\.)(?=\.|$) | ^(?=\.|$)", re.VERBOSE)
+_EQUALS = re.compile(rf"((?:{_QUOTED} | [^=])*?) = (.*)", re.VERBOSE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,7 @@ def parse_config(
     tables.pop("tune", None)  # what `cellwise tune` searches; load_settings reads it
     changes = parse_overrides(overrides)
     said = {
-        ".".join(places_of(text.partition("=")[0])): f"--set {_shortened(text)}"
-        for text in overrides
+        ".".join(places_of(_halves(text)[0])): f"--set {_shortened(text)}" for text in overrides
     }
     task = task_name({**tables, **changes}, said.get("task", source))
     if base is not None:
@@ -147,7 +151,7 @@ def parse_overrides(overrides: Sequence[str]) -> Tables:
     """
     tables: Tables = {}
     for override in overrides:
-        key, equals, value = override.partition("=")
+        key, equals, value = _halves(override)
         places = places_of(key)
         if not equals or not all(places) or (len(places) < 2 and places != ["task"]):
             raise ConfigError(
@@ -164,15 +168,7 @@ def places_of(key: str) -> list[str]:
         >>> places_of('data.classes."comp.graphics"')
         ['data', 'classes', 'comp.graphics']
     """
-    try:
-        inner: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
-        return key.strip().split(".")
-    places = []
-    while isinstance(inner, dict) and len(inner) == 1:
-        [(place, inner)] = inner.items()
-        places.append(place)
-    return places
+    return [place.strip().strip("\"'") for place in _PLACE.findall(key.strip())]
 
 
 def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
@@ -247,6 +243,12 @@ def _merged(below: Tables, above: Tables) -> Tables:
             value = _merged(old, value)
         merged[key] = value
     return merged
+
+
+def _halves(override: str) -> tuple[str, str, str]:
+    """The key, the first sign of equality outside of quotes, or nothing, and the value."""
+    found = _EQUALS.match(override)
+    return (found[1], "=", found[2]) if found else (override, "", "")
 
 
 def _put(tables: Tables, places: list[str], value: Any) -> None:

@@ -174,7 +174,7 @@ def _range(key: str, scale: str | None, numbers: list[str | None], annotation: A
     if log and (low <= 0 or step is not None):
         raise ConfigError("'log:' takes a range of positive numbers without a step")
     if step is not None:  # a range ends at its last step, written as a person would
-        high = round(low + math.floor((high - low) / step + 1e-9) * step, 12)
+        high = float(f"{low + math.floor((high - low) / step + 1e-9) * step:.12g}")
     if float in accepted:
         return Range(key, low, high, step, log)
     if not all(number is None or number.is_integer() for number in (low, high, step)):

@@ -110,9 +110,12 @@ class Study:
         self._study.tell(trial, state=optuna_library().trial.TrialState.FAIL)
 
     def forget_if_untried(self) -> None:
-        """Take the study out of its store, unless a trial is over or another process is at one."""
-        if all(t.state.name == "WAITING" or _is_interrupted(t) for t in self._trials()):
-            optuna_library().delete_study(study_name=self._study.study_name, storage=self._store)
+        """Take the study out of its store, unless a trial is over or others have joined."""
+        with self._workers.turn():
+            untried = all(t.state.name == "WAITING" or _is_interrupted(t) for t in self._trials())
+            if untried and self._workers.is_alone():
+                name = self._study.study_name
+                optuna_library().delete_study(study_name=name, storage=self._store)
 
     def _trials(self) -> Sequence[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)

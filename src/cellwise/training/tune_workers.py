@@ -53,6 +53,11 @@ class Workers:
             if self.is_dead(path.name):
                 path.unlink(missing_ok=True)
 
+    def is_alone(self) -> bool:
+        """Whether no other worker is known to be alive."""
+        names = (path.name for path in self._folder.iterdir())
+        return all(name == self.name or self.is_dead(name) for name in names)
+
     def is_dead(self, name: str) -> bool:
         """Whether a worker is known to be gone; of those elsewhere nothing is known.
 
