@@ -61,8 +61,12 @@ def test_a_line_ends_the_text(run):
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
-        (("--samples", "0"), "--samples must be 1 or more, and --seed 0 or more"),
-        (("--seed=-1",), "--samples must be 1 or more, and --seed 0 or more"),
+        (("--samples", "0"), "--samples must be 1 or more, not 0"),
+        (("--seed=-1",), "--seed must be from 0 to 2**63 - 1, not -1"),
+        (
+            (f"--seed={2**63 - 1}", "--samples=2"),
+            f"--seed must be from 0 to 2**63 - 2, not {2**63 - 1}",
+        ),
         (("--length", "0"), "length must be 1 or more, not 0"),
         (("--top-p", "0"), "top_p must be above 0 and at most 1, not 0.0"),
     ],
