@@ -262,7 +262,7 @@ def test_complaints(reviewer):
     with pytest.raises(DataError) as error:
         evaluated(task, model, [Labelled("a", (name,)) for name in "wxyz"])
     assert str(error.value) == (
-        "the model knows no label of these texts: they have 'w', 'x', 'y', …, "
+        "the model knows no label of these texts: they hold 'w', 'x', 'y', …, "
         "the model 'bad', 'good'"
     )
     with pytest.raises(DataError) as error:

@@ -97,7 +97,7 @@ def test_parts_that_could_not_be_judged_are_refused_before_training(tmp_path):
     with pytest.raises(DataError) as caught:
         run.train(config, tmp_path / "run")
     assert str(caught.value) == (
-        "the test part: the model knows no label of these texts: they have 'x', 'y', "
+        "the test part: the model knows no label of these texts: they hold 'x', 'y', "
         "the model 'a', 'b'"
     )
     assert not (tmp_path / "run").exists()

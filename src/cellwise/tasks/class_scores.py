@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cellwise.errors import DataError
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -135,6 +137,32 @@ def micro_f1(scores: Sequence[ClassScore]) -> float:
     """The F1 of all classes' counts together; 0 where nothing was right or given."""
     hits = sum(score.n_hits for score in scores)
     return _share(2 * hits, sum(score.n_right + score.n_given for score in scores))
+
+
+def check_known(labels: Iterable[str], known: Sequence[str], *, of: str) -> None:
+    """Refuse labels of which a model knows none.
+
+    Args:
+        labels: those of the examples, each as often as it comes.
+        known: those of the model.
+        of: what they are labels of, in the plural, for the message.
+
+    Raises:
+        DataError: it knows none.
+
+    Example:
+        >>> check_known(["x", "a"], ("a", "b"), of="texts")
+    """
+    found = dict.fromkeys(labels)
+    if found and not found.keys() & set(known):
+        raise DataError(
+            f"the model knows no label of these {of}: "
+            f"they hold {_a_few(list(found))}, the model {_a_few(known)}"
+        )
+
+
+def _a_few(labels: Sequence[str]) -> str:
+    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
 
 
 def _share(part: int, whole: int) -> float:

@@ -19,7 +19,7 @@ from cellwise.errors import DataError
 from cellwise.losses.binary_cross_entropy import binary_cross_entropy
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.tasks.base import Advance, Answer, Part, Report, Task, device_of
-from cellwise.tasks.class_scores import Confusion, macro_f1, micro_f1, scores_of_sets
+from cellwise.tasks.class_scores import Confusion, check_known, macro_f1, micro_f1, scores_of_sets
 from cellwise.tasks.classify_answers import Labelling
 from cellwise.tasks.classify_config import ClassifyData, ClassifyDecoding, ClassifyModel
 from cellwise.tasks.classify_network import TextClassifier, Texts
@@ -103,12 +103,8 @@ class Classify(Task[Labelled, TextBatch]):
         Raises:
             DataError: there is none.
         """
-        found = dict.fromkeys(label for example in examples for label in example.labels)
-        if found and not any(label in self.labels for label in found):
-            raise DataError(
-                "the model knows no label of these texts: "
-                f"they have {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
-            )
+        labels = (label for example in examples for label in example.labels)
+        check_known(labels, self.labels.symbols, of="texts")
 
     def vocabularies(self) -> dict[str, Any]:
         """Symbols, labels, the number of texts, and the size of vectors, as JSON values."""
@@ -298,7 +294,3 @@ class Classify(Task[Labelled, TextBatch]):
     @cached_property
     def _parts(self) -> Parts[Sequence[Labelled]]:
         return read_all_parts(self.data)
-
-
-def _a_few(labels: Sequence[str]) -> str:
-    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")

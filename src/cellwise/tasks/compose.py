@@ -20,6 +20,7 @@ from cellwise.layers.arguments import as_cell
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.structures.forest import Forest
 from cellwise.tasks.base import Advance, Answer, Part, Task, device_of
+from cellwise.tasks.class_scores import check_known
 from cellwise.tasks.compose_answers import Scale, answer, empty
 from cellwise.tasks.compose_config import ComposeData, ComposeDecoding, ComposeModel
 from cellwise.tasks.compose_network import Phrases, TreeClassifier
@@ -98,12 +99,8 @@ class Compose(Task[Tree, LabelledBatch]):
         Raises:
             DataError: there is none, or no tree has one at its root.
         """
-        found = dict.fromkeys(label for tree in examples for label in tree.labels if label)
-        if found and not any(label in self.classes for label in found):
-            raise DataError(
-                "the model knows no label of these trees: "
-                f"they hold {_a_few(list(found))}, the model {_a_few(self.classes.symbols)}"
-            )
+        labels = (label for tree in examples for label in tree.labels if label)
+        check_known(labels, self.classes.symbols, of="trees")
         if examples and not any(tree.labels[0] != NO_CLASS for tree in examples):
             raise DataError("no tree has a label at its root that counts, so nothing can be judged")
 
@@ -270,7 +267,3 @@ class Compose(Task[Tree, LabelledBatch]):
 
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     return cross_entropy(logits, classes.clamp(min=NONE), ignore=NONE)
-
-
-def _a_few(labels: Sequence[str]) -> str:
-    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")

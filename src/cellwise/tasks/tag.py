@@ -18,6 +18,7 @@ from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Advance, Answer, Part, Report, Task, device_of
+from cellwise.tasks.class_scores import check_known
 from cellwise.tasks.parts import Parts, read_parts
 from cellwise.tasks.spans import SpanScores, labels_of, rewritten, spans_of, transitions
 from cellwise.tasks.tag_answers import answer
@@ -95,12 +96,8 @@ class Tag(Task[Tagged, TaggedBatch]):
         Raises:
             DataError: there is none.
         """
-        found = dict.fromkeys(label for s in examples for label in s.labels)
-        if found and not any(label in self.labels for label in found):
-            raise DataError(
-                "the model knows no label of these sentences: "
-                f"they hold {_a_few(list(found))}, the model {_a_few(self.labels.symbols)}"
-            )
+        labels = (label for s in examples for label in s.labels)
+        check_known(labels, self.labels.symbols, of="sentences")
 
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies, and the size of word vectors, as JSON values."""
@@ -309,7 +306,3 @@ class Tag(Task[Tagged, TaggedBatch]):
         return read_parts(
             self.data, self.read_file, key=lambda s: " ".join(s.tokens), what="sentences"
         )
-
-
-def _a_few(labels: Sequence[str]) -> str:
-    return ", ".join(repr(label) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
