@@ -107,6 +107,11 @@ def test_trees_before_a_bad_line_are_answered(composer):
     assert next(found).record.keys() == next(found).record.keys()
     with pytest.raises(DataError, match=r"^input 3, column 1: "):
         next(found)
+    with torch.no_grad():
+        vectors = task.encode(model, ["it is", "", "(_ (_ a)", "ok"])
+        assert next(vectors).any() and not next(vectors).any()
+        with pytest.raises(DataError, match=r"^input 3, column 1: "):
+            next(vectors)
 
 
 def test_the_record_holds_what_programs_want_to_know(composer):

@@ -285,3 +285,10 @@ def test_a_real_treebank_is_read_and_every_tree_of_it_may_be_written():
     traces = sum(tree.labels.count("-NONE-") for tree in read_trees(CRAFT))
     assert traces > 0
     assert not any("-NONE-" in one.tree.labels for one in sentences)
+
+
+def test_a_test_part_is_read_where_training_files_are_gone(path):
+    task = task_of({"train": "gone/*.mrg", "dev": str(path), "test": str(path)})
+    assert task.read("test")
+    with pytest.raises(DataError, match="no file matches this pattern"):
+        task.read("train")

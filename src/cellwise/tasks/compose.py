@@ -200,7 +200,8 @@ class Compose(Task[Tree, LabelledBatch]):
         """
         network = cast(TreeClassifier, model)
         for chunk in in_chunks(enumerate(lines, 1), self.decoding.batch_size):
-            trees = [read_line(line, number)[0] for number, line in chunk]
+            read, trouble = until_trouble(chunk, lambda line: read_line(line[1], line[0]))
+            trees = [tree for tree, _ in read]
             shaped = [self._fitting.shaped(tree) for tree in trees if tree is not None]
             found: Iterator[Tensor] = iter(())
             if shaped:
@@ -210,6 +211,8 @@ class Compose(Task[Tree, LabelledBatch]):
             nothing = network.words.weight.new_zeros(self.model.hidden_size)
             for tree in trees:
                 yield nothing if tree is None else next(found)
+            if trouble is not None:
+                raise trouble
 
     def _answers(
         self, model: nn.Module, asked: Sequence[tuple[Tree | None, bool]]

@@ -79,8 +79,10 @@ def _empty_again(folder: Path, *, resume: bool) -> Iterator[None]:
     except (ConfigError, DataError):
         begun = any((folder / name).exists() for name in ("trials.csv", "workers"))
         if fresh and not begun:
-            for path in folder.iterdir() if folder.is_dir() else ():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(folder / "trials", ignore_errors=True)
+            for name in ("study.db", "base.toml", ".turn"):
+                with contextlib.suppress(OSError):
+                    (folder / name).unlink()
             for path in made:
                 # What was never made, or holds something else again, is left to itself.
                 with contextlib.suppress(OSError):
