@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from llvmlite import ir
 
@@ -316,10 +317,14 @@ def _add_tile(e: Emitter, cut: Blocking, m: Value, sink: _Sink) -> None:
     b = e.builder
     adds = b.icmp_signed("!=", accumulate, ir.Constant(I32, 0))
 
-    def item(i: Value, j: Value) -> None:
+    def item(i: Value, j: Value, n: int) -> None:
         place = e.at(out, b.add(b.mul(i, out_stride), j))
-        value = e.load(e.at(places.tile, b.add(b.mul(i, integer(cut.width)), j)), 1)
-        sum_ = b.fadd(e.load(place, 1), value)
+        value = e.load(e.at(places.tile, b.add(b.mul(i, integer(cut.width)), j)), n)
+        sum_ = b.fadd(e.load(place, n), value)
         e.store(b.select(adds, sum_, value), place)
 
-    _grid(e, (integer(0), m, 1), (integer(0), left, 1), item)
+    start = integer(0)
+    for n in dict.fromkeys((cut.form.lanes, min(cut.form.lanes, 4), 1)):
+        stop = b.and_(left, integer(-n))
+        _grid(e, (integer(0), m, 1), (start, stop, n), partial(item, n=n))
+        start = stop

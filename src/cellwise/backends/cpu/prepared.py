@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from math import prod
+from operator import attrgetter
 from time import perf_counter
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from cellwise.backends.base import Bound, Direction
@@ -25,11 +27,25 @@ from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.totals import pieces_of
 from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
 
 _address = Tensor.data_ptr
+
+
+_shape, _dtype, _is_cpu = attrgetter("shape"), attrgetter("dtype"), attrgetter("is_cpu")
+
+
+def have_form(
+    tensors: Sequence[Tensor], dtype: torch.dtype, shapes: Sequence[tuple[int, ...]]
+) -> bool:
+    """Whether compiled code can read tensors as they lie; without a line of Python for each."""
+    return (
+        list(map(_shape, tensors)) == shapes
+        and {*map(_dtype, tensors)} == {dtype}
+        and all(map(_is_cpu, tensors))
+        and all(map(Tensor.is_contiguous, tensors))
+    )
 
 
 class _Calls:
@@ -107,7 +123,7 @@ class _Half:
         if self._choice:
             self._choice.took(way, (perf_counter() - start) / self._n_rows)
         del memory, values  # all of it has been read
-        return pieces_of(self.code, self._sums.shaped(outs)) if self._sums else {}
+        return self._sums.named(outs) if self._sums else {}
 
     def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""
@@ -209,10 +225,7 @@ class Prepared:
 
     def fits(self, tensors: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
-        in_form = all(
-            t.dtype is self._dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
-            for t, shape in zip(tensors, self._shapes, strict=True)
-        )
+        in_form = have_form(tensors, self._dtype, self._shapes)
         return in_form and (self._forward if keep else self._inference).code.makes_all
 
     @cached_property

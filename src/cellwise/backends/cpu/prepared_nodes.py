@@ -23,10 +23,10 @@ from cellwise.backends.cpu.node_programs import Part, Whole, programs
 from cellwise.backends.cpu.node_work import NodeRows
 from cellwise.backends.cpu.parallel import joined, run
 from cellwise.backends.cpu.precisions import DTYPES
+from cellwise.backends.cpu.prepared import have_form
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.totals import pieces_of
 from cellwise.backends.cpu.work import address_of
 from cellwise.backends.nodes import Nodes
 from cellwise.errors import BackendError
@@ -148,7 +148,7 @@ class _Half:
         totals: dict[str, Tensor] = {}
         for program, own in zip(self.programs, outs, strict=True):
             if program.sums:
-                for name, total in pieces_of(program.code, program.sums.shaped(own)).items():
+                for name, total in program.sums.named(own).items():
                     totals[name] = totals[name] + total if name in totals else total
         return totals
 
@@ -299,9 +299,8 @@ class PreparedNodes:
     def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
         cell = self._cell
-        in_form = self._has_rows(cell.forward if keep else cell.inference) and all(
-            t.dtype is cell.dtype and t.shape == shape and t.is_cpu and t.is_contiguous()
-            for t, shape in zip(parameters, cell.shapes, strict=True)
+        in_form = self._has_rows(cell.forward if keep else cell.inference) and have_form(
+            parameters, cell.dtype, cell.shapes
         )
         is_input = x.shape == self._shape and x.dtype is cell.dtype and x.is_cpu
         return in_form and is_input and (cell.has_backward if keep else cell.inference.makes_all)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 
 import torch
@@ -142,15 +142,55 @@ class SumCalls:
 
     def shaped(self, outs: Sequence[Tensor]) -> dict[Node, Tensor]:
         """Each total as its node has it."""
-        return {p.node: self._shaped(p, out) for p, out in zip(self.plans, outs, strict=True)}
+        return dict(zip(self._nodes, self._in_shape(outs), strict=True))
 
-    def _shaped(self, plan: Plan, out: Tensor) -> Tensor:
-        rank = len(plan.node.shape)
-        if plan.kind != "outer":
-            return out if rank else out.reshape(())
-        whole = out.mT if plan.turned else out
-        sizes = self._compiled.sizes
-        return whole.reshape([d.evaluate(sizes) for d in plan.node.shape]) if rank > 2 else whole
+    def named(self, outs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Those lines of the program's totals that are sums or pieces of them."""
+        found = self._in_shape(outs)
+        pieces = [found[number].split_with_sizes(sizes) for number, sizes in self._cut]
+        return {
+            name: found[number] if cut < 0 else pieces[cut][piece]
+            for name, number, cut, piece in self._lines
+        }
+
+    def _in_shape(self, outs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The results, turned back and in the shapes of their nodes, where they are not yet."""
+        if not self._changed:
+            return outs
+        found = list(outs)
+        for number, turned, shape in self._changed:
+            whole = found[number].mT if turned else found[number]
+            found[number] = whole if shape is None else whole.reshape(shape)
+        return found
+
+    @cached_property
+    def _changed(self) -> list[tuple[int, bool, list[int] | None]]:
+        """Which results have another form than their nodes: whether turned, and the shape."""
+        found = []
+        for number, plan in enumerate(self.plans):
+            rank, outer = len(plan.node.shape), plan.kind == "outer"
+            shape = [d.evaluate(self._compiled.sizes) for d in plan.node.shape]
+            turned, other = outer and plan.turned, rank > 2 if outer else rank == 0
+            if turned or other:
+                found.append((number, turned, shape if other else None))
+        return found
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        return [plan.node for plan in self.plans]
+
+    @cached_property
+    def _cut(self) -> list[tuple[int, list[int]]]:
+        """Of which result, by its number, some lines are pieces, and how large these are."""
+        return [(self._nodes.index(node), sizes) for node, sizes in self._compiled.cuts]
+
+    @cached_property
+    def _lines(self) -> list[tuple[str, int, int, int]]:
+        """For each line its name, the number of its result, and which piece of which cut it is."""
+        return [
+            (line.name, self._nodes.index(node), cut, piece)
+            for line, (node, cut, piece) in self._compiled.sums
+        ]
 
     def _number(self, plan: Plan) -> int:
         return self.plans.index(plan)
