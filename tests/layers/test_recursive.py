@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 import cellwise as cw
 from cellwise.errors import ConfigError, EquationError, ShapeError, StructureError
+from cellwise.structures.nodes import ordered
 
 SUM = "h[n] = tanh(U @ x[n] + W @ sum(h[k] for k in n) + b)"
 PAIR = "h[n] = tanh(U @ x[n] + A @ h[left] + B @ h[right])"
@@ -327,3 +330,30 @@ def test_a_parameter_cannot_have_a_name_of_the_module() -> None:
 def test_shapes_come_without_numbers():
     layer = cw.Recursive(SUM, 3, 4, device="meta")
     assert layer(torch.zeros(5, 3, device="meta"), TREE)[0].shape == (5, 4)
+
+
+def test_what_reads_its_parent_runs_down_by_itself() -> None:
+    with pytest.raises(ConfigError) as error:
+        cw.Recursive(DOWN, 3, 5, direction="down")
+    assert "runs from the roots down already: leave direction out" in str(error.value)
+
+
+def test_the_number_of_relations_is_one() -> None:
+    with pytest.raises(ConfigError, match="n_relations must be a whole number"):
+        cw.Recursive(LABELLED, 3, 5, n_relations=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cell", [SUM, "tree_lstm_binary", LABELLED])
+def test_a_forest_goes_with_its_last_user(cell: str) -> None:
+    """Not with the next search for circles, which does not see how large arrays are."""
+    layer = cw.Recursive(cell, 3, 3, n_relations=1)
+    forest = cw.Forest.from_parents([[-1, 0, 0]], relations=[[0, 0, 0]]).binary()
+    nodes = weakref.ref(ordered(forest, leaf=bool(layer.cell.system.leaf), down=False).nodes)
+    n_rows = 2 if cell == "tree_lstm_binary" else 3
+    layer(torch.randn(n_rows, 3), forest)[0].sum().backward()
+    gc.disable()
+    try:
+        del forest
+        assert nodes() is None
+    finally:
+        gc.enable()

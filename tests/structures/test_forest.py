@@ -1,3 +1,4 @@
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -284,3 +285,71 @@ def test_complaints(action, complaint):
     with pytest.raises(StructureError) as error:
         action(Forest.from_brackets(LINES))
     assert str(error.value) == complaint
+
+
+ARRAYS = (
+    "bounds first children sizes tree_of_node readers n_children leaves roots parents levels "
+    "depths order level_starts"
+).split()
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_nobody_changes_an_array(name, pickled):
+    forest = Forest.from_parents([[-1, 0, 0, 1]])
+    if pickled:
+        assert forest.levels.max() == 2  # known when it is copied
+        forest = pickle.loads(pickle.dumps(forest))  # noqa: S301 - our own
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(forest, name)[:] = 0
+
+
+def test_lines_of_a_text_end_where_those_of_a_file_do():
+    for blank in "\u2028\x85\x1c":
+        line = f"(X a{blank}b)"
+        assert Forest.from_brackets(line) == Forest.from_brackets([line])
+    assert Forest.from_brackets("(X\r\n a)\r\n").words == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([["S", "a"]], "item 0 is a list"),
+        ([b"(S a)"], "item 0 is a bytes"),
+        ([*parse(["(S a)"]), "(S b)"], "item 1 is a text among trees"),
+    ],
+)
+def test_what_is_no_tree_is_told_by_its_place(lines, found):
+    with pytest.raises(StructureError) as error:
+        Forest.from_brackets(lines)
+    assert str(error.value).startswith(f"{found}; trees come as texts in brackets")
+
+
+def test_empty_forests_take_no_words_from_others():
+    one, empty = Forest.from_brackets(["(S a)"]), Forest.from_brackets([])
+    both = Forest.concat(iter([empty, one, empty]))
+    assert both == one and both.words == ("a",)
+    with pytest.raises(StructureError, match=r"^the forests must be a list, not int"):
+        Forest.concat(3)
+    with pytest.raises(StructureError, match=r"^the forests must be a list, not Forest"):
+        Forest.concat(one)
+
+
+def test_edges_may_be_rows_of_arrays_and_tensors():
+    wanted = Forest.from_edges(3, [(2, 0), (2, 1)])
+    for edges in ([np.array([2, 0]), np.array([2, 1])], [torch.tensor([2, 0]), [2, 1]]):
+        assert Forest.from_edges(3, edges) == wanted
+    with pytest.raises(StructureError, match=r"^n must be a list of whole numbers"):
+        Forest.from_edges([[1], [2, 3]], [])
+
+
+@given(st.lists(parent_lists(), max_size=3))
+def test_edges_of_trees_have_the_levels_of_their_parents(lists):
+    forest = Forest.from_parents(lists)
+    edges = [
+        [(parent, node) for node, parent in enumerate(parents) if parent >= 0] for parents in lists
+    ]
+    again = Forest.from_edges([len(parents) for parents in lists], edges)
+    assert again == forest
+    for name in ("levels", "depths"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(forest, name))

@@ -126,3 +126,26 @@ def test_a_root_decides_nothing_whatever_stands_for_it():
 def test_the_count_of_relations_may_be_one_of_numpy():
     forest = Forest.from_parents([[-1, 0]], relations=[[0, 1]], relation_names=np.int64(3))
     assert forest.n_relations == 3
+
+
+@pytest.mark.parametrize(
+    ("known", "complaint"),
+    [
+        (2.5, "relation_names must be a list of names, or how many numbers there are, not 2.5"),
+        ("ab", "relation_names must be a list of names, or how many numbers there are, not 'ab'"),
+        ([1, 2], "relation_names must be a list of names, or how many numbers there are, not [1, "),
+        (["b", "b"], "relation_names holds 'b' twice"),
+        (-1, "relation_names must be 0 at least, not -1"),
+    ],
+)
+@pytest.mark.parametrize("relations", [[["a", "b"]], [[0, 1]]])
+def test_what_names_no_relations(relations, known, complaint):
+    with pytest.raises(StructureError) as error:
+        Forest.from_parents([[-1, 0]], relations=relations, relation_names=known)
+    assert str(error.value).startswith(complaint)
+
+
+def test_a_number_below_zero_has_no_bound_above():
+    with pytest.raises(StructureError) as error:
+        Forest.from_parents([[-1, 0]], relations=[[0, -1]])
+    assert str(error.value) == "tree 0, node 1: its relation is -1, but must be 0 at least"

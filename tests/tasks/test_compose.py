@@ -6,6 +6,7 @@ import torch
 
 from cellwise.brackets import Tree, parse
 from cellwise.errors import ConfigError, DataError
+from cellwise.explain.tree_colours import POSITIVE, colour
 from cellwise.tasks import TASKS
 from cellwise.tasks.compose import Compose
 from cellwise.tasks.compose_answers import TreeAnswer
@@ -246,3 +247,48 @@ def test_labels_of_another_kind_are_refused(composer):
     )
     with pytest.raises(DataError, match="no tree has a label at its root that counts"):
         task.check([Tree(("", "2", "1"), (None, "a", "b"), (-1, 0, 0))])
+
+
+def test_a_tree_of_traces_loses_no_answer_before_it_and_is_told_with_its_place(composer, tmp_path):
+    task, model = composer
+    lines = ["good film", "(S (-NONE- *))", "x y"]
+    for answers in (task.predict(model, lines), task.encode(model, lines)):
+        assert next(answers) is not None
+        with pytest.raises(DataError) as error:
+            next(answers)
+        assert str(error.value).startswith("input 2: the tree holds nothing but traces")
+    file = tmp_path / "traces.txt"
+    file.write_text("(3 (2 a) (3 b))\n(S (-NONE- *))\n")
+    with pytest.raises(DataError) as error:
+        task.read_file(file)
+    assert str(error.value).startswith(f"{file}, tree 2: the tree holds nothing but traces")
+
+
+def test_binary_accuracy_counts_poles_that_training_did_not_hold(tmp_path):
+    train = tmp_path / "train.txt"
+    train.write_text("(1 (2 a) (1 dull))\n(3 (2 a) (3 play))\n" * 4)
+    task = task_of(train=str(train), dev=str(train))
+    model = trained(task, task.read("train"), epochs=30)
+    test = tmp_path / "test.txt"
+    test.write_text("(1 (2 a) (1 dull))\n" + "(4 (2 a) (4 dull))\n(0 (2 a) (0 dull))\n" * 2)
+    shares = evaluated(task, model, task.read_file(test))
+    assert shares["accuracy_root"] == 1 / 5
+    assert shares["accuracy_root_binary"] == 3 / 5
+
+
+def test_classes_with_signs_are_poles_as_any_other(tmp_path):
+    train = tmp_path / "train.txt"
+    train.write_text("(+1 (0 It) (+1 shines))\n(-1 (0 It) (-1 bores))\n" * 4)
+    task = task_of(train=str(train), dev=str(train), negative=["-1"], positive=["+1"])
+    model = trained(task, task.read("train"), epochs=30)
+    assert evaluated(task, model, task.read("train"))["accuracy_root_binary"] == 1
+    (answer,) = task.predict(model, ["(x (x It) (x shines))"])
+    assert (answer.record["label"], answer.record["polarity"]) == ("+1", "positive")
+    assert colour(answer.labelled.tree.labels[0], answer.labelled.scale) == POSITIVE[0]
+
+
+def test_classes_that_brackets_cannot_hold_and_poles_that_are_both_are_refused():
+    with pytest.raises(ValueError, match="'very bad', the class of '1', holds a blank"):
+        ComposeData(classes={"1": "very bad"})
+    with pytest.raises(ValueError, match="'1' is a negative class already"):
+        ComposeData(negative=["0", "1"], positive=["1"])

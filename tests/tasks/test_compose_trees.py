@@ -2,6 +2,7 @@ import pytest
 
 from cellwise.brackets import parse
 from cellwise.cell import Cell
+from cellwise.data.trees_reshape import own_name
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.compose_config import ComposeData
 from cellwise.tasks.compose_trees import (
@@ -10,7 +11,6 @@ from cellwise.tasks.compose_trees import (
     read_line,
     reads_left_and_right,
     right_branching,
-    shown,
 )
 
 SENTENCE = "(S (NP-SBJ (-NONE- *)) (VP (VB buy) (NP (DT a) (JJ red) (NN hat))))"
@@ -46,9 +46,32 @@ def test_labels_become_classes():
     assert example("(NP-SBJ (A-B c) (D d))", strip_tags=True) == "(NP (A c) (D d))"
 
 
+def test_classes_are_looked_up_without_tags_and_keep_their_own_hyphens():
+    classes = {"NP": "noun-phrase", "VP": "verb=phrase"}
+    found = example(
+        "(S (NP-SBJ-1 (DT the) (NN dog)) (VP (VB runs) (RB off)))",
+        strip_tags=True,
+        classes=classes,
+    )
+    assert found == "(S (noun-phrase (DT the) (NN dog)) (verb=phrase (VB runs) (RB off)))"
+
+
+def test_a_node_without_a_class_is_no_part_of_a_chain():
+    classes = {"PRP": "", "VBD": ""}
+    text = "(S (NP (PRP he)) (VP (VBD ran)))"
+    assert example(text, classes=classes) == "(S (NP he) (VP ran))"
+    assert example(text, classes={**classes, "NP": ""}) == "(S ( he) (VP ran))"
+    assert example("( (S (A a) (B b)) (X (-NONE- *)) )") == "(S (A a) (B b))"
+
+
+def test_traces_alone_have_no_example():
+    with pytest.raises(DataError, match="nothing but traces"):
+        example("(S (-NONE- *))")
+
+
 def test_classes_are_shown_as_they_were_written():
     tree = Fitting(ComposeData(), True).example(tree_of(r"(@A (B+C b) (D d))"))
-    assert [shown(label) for label in tree.labels] == ["@A", "B+C", "D"]
+    assert [own_name(label) for label in tree.labels] == ["@A", "B+C", "D"]
     assert not is_marked(tree.labels[0])
 
 

@@ -86,9 +86,7 @@ def reshape(
     stripped: tuple[str, ...] = ()
     if not keep_tags:
         kept, stripped = _without_tags(kept)
-    kept = Tree(
-        tuple(_OWN.sub(r"\\\g<0>", label) for label in kept.labels), kept.words, kept.parents
-    )
+    kept = Tree(tuple(escaped(label) for label in kept.labels), kept.words, kept.parents)
     if not keep_unary:
         kept = _collapsed(kept)
     if branching != "as_is":
@@ -122,18 +120,28 @@ def expand(tree: Tree) -> Tree:
         if label.startswith("@") and parent >= 0:
             ends.append(above)
             continue
-        for part in _parts(label):
+        for part in chained(label):
             parents.append(above)
             above = len(labels)
-            labels.append(_BEHIND.sub(r"\1", part))
+            labels.append(own_name(part))
             words.append(None)
         words[above] = word
         ends.append(above)
     return Tree(tuple(labels), tuple(words), tuple(parents))
 
 
-def _parts(label: str) -> list[str]:
-    """The labels of a unary chain."""
+def escaped(label: str) -> str:
+    """A treebank's own label as one that is told from a chain and from a mark."""
+    return _OWN.sub(r"\\\g<0>", label)
+
+
+def own_name(label: str) -> str:
+    """The treebank's own label behind an escaped one."""
+    return _BEHIND.sub(r"\1", label)
+
+
+def chained(label: str) -> list[str]:
+    """The labels of a unary chain, escaped, that stand joined in one."""
     if "+" not in label:
         return [label]
     parts, start = [], 0

@@ -48,6 +48,7 @@ class Recursion(nn.Module):
     Attributes:
         states: the names of the states, the output first.
         slots: the names of the slots that the cell reads.
+        runs_down: whether it reads a node's parent, so that roots come first.
         only_leaves_read: whether only leaves' equations read the input.
     """
 
@@ -83,7 +84,7 @@ class Recursion(nn.Module):
         compiled = _compiled(system)
         self._key = bind_nodes(compiled, self.sizes, self.constants, self.backend, self.n_relations)
         self._used = list(compiled.forward.parameters)
-        self.slots, self._down = compiled.slots, compiled.down
+        self.slots, self.runs_down = compiled.slots, compiled.down
         self.states = compiled.states
         state_type(tuple(self.states))
         reads = {
@@ -131,7 +132,7 @@ class Recursion(nn.Module):
     def forward(self, x: Tensor, forest: Forest) -> tuple[Tensor, list[Tensor]]:
         """Fold over x [N, I]: the output of each node, and the states where the sweep ends."""
         self._check(forest)
-        order = ordered(forest, leaf=bool(self.cell.system.leaf), down=self._down)
+        order = ordered(forest, leaf=bool(self.cell.system.leaf), down=self.runs_down)
         return fold_nodes(self._key, order, x, [self.weight(name) for name in self._used])
 
     def _check(self, forest: Forest) -> None:
@@ -155,7 +156,7 @@ class Recursion(nn.Module):
                 f"the forest has {forest.n_relations} relations, but the layer n_relations="
                 f"{self.n_relations}"
             )
-        if self._down and not forest.are_trees:
+        if self.runs_down and not forest.are_trees:
             raise StructureError(
                 f"the cell '{name}' reads [parent], but a node of the forest has several"
             )

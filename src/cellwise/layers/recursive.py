@@ -113,7 +113,7 @@ class Recursive(nn.Module):
                 f"the cell '{self.cell.name}' is over sequences, but Recursive folds trees"
             )
         check_input(self.cell, "n")
-        if self.n_relations:
+        if self.n_relations != 0:
             check_count("n_relations", self.n_relations)
         if self.cell.system.labels and self.n_relations < 1:
             raise ConfigError(
@@ -122,6 +122,11 @@ class Recursive(nn.Module):
             )
 
     def _check_ways(self) -> None:
+        if "down" in self.directions and self._layers[0].runs_down:
+            raise ConfigError(
+                f"the cell '{self.cell.name}' reads [parent], so it runs from the roots down "
+                "already: leave direction out"
+            )
         slots = self._layers[0].slots
         if "down" in self.directions and slots:
             raise ConfigError(

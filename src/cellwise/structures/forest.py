@@ -16,11 +16,12 @@ from cellwise.structures.forest_build import Wiring
 from cellwise.structures.forest_checks import (
     check_slot_names,
     check_slots,
+    checked_tree,
     listed,
     place_of,
     whole_numbers,
 )
-from cellwise.structures.forest_graphs import Graphs
+from cellwise.structures.forest_graphs import Graphs, read_only
 from cellwise.structures.forest_levels import (
     Integers,
     by_value,
@@ -69,15 +70,16 @@ class Forest(Graphs):
         Raises:
             StructureError: the brackets are no trees; it names tree, line and column.
         """
-        items = (
-            lines.splitlines() if isinstance(lines, str) else listed(lines, "the lines of trees")
-        )
+        items = lines.split("\n") if isinstance(lines, str) else listed(lines, "the lines of trees")
         trees: list[Tree] = []
         try:
             if all(isinstance(item, str) for item in items):
                 trees += parse(items)
             else:
-                trees += (item if isinstance(item, Tree) else from_nltk(item) for item in items)
+                trees += (
+                    item if isinstance(item, Tree) else from_nltk(checked_tree(item, number))
+                    for number, item in enumerate(items)
+                )
         except BracketError as error:
             raise StructureError(f"tree {len(trees)}: {error}") from error
         return cls._of(forest_build.of_parents([tree.parents for tree in trees]), trees=trees)
@@ -189,7 +191,7 @@ class Forest(Graphs):
         Forest(1 tree, 3 nodes, slots a and b)
         """
         names = check_slot_names(slots)
-        if np.ndim(n) == 0:
+        if not isinstance(n, Sequence) and np.ndim(n) == 0:
             n, edges, relations = [n], [edges], None if relations is None else [relations]
         wiring = forest_build.of_edges(n, edges, names)
         if relations is None:
@@ -225,17 +227,19 @@ class Forest(Graphs):
 
     def _knowing(self, levels: Integers | None, depths: Integers | None) -> Forest:
         """The same forest; what is known of its levels is not worked out again."""
-        known = {"levels": levels, "depths": depths}
-        self.__dict__.update({name: found for name, found in known.items() if found is not None})
+        for name, found in {"levels": levels, "depths": depths}.items():
+            if found is not None:
+                self.__dict__[name] = read_only(found)
         return self
 
     @classmethod
-    def concat(cls, forests: Sequence[Forest]) -> Forest:
+    def concat(cls, forests: Iterable[Forest]) -> Forest:
         """The trees of several forests, one after another; words and labels where all have them.
 
         Raises:
             StructureError: there are none, or their slots or relations differ.
         """
+        forests = listed(forests, "the forests")
         if not forests:
             raise StructureError("there are no forests to put together")
         for number, forest in enumerate(forests):
@@ -244,10 +248,11 @@ class Forest(Graphs):
             _check_same_names(forest, forests[0], number)
         bases = offsets(np.array([forest.n_nodes for forest in forests]))
         pairs = list(zip(forests, bases, strict=False))
-        with_words = all(forest.words for forest in forests)
-        with_labels = all(forest.labels for forest in forests)
+        with_words = all(forest.words for forest in forests if forest.n_nodes)
+        with_labels = all(forest.labels for forest in forests if forest.n_nodes)
+        first: Forest = forests[0]
         return replace(
-            forests[0],
+            first,
             bounds=np.append(np.concatenate([f.bounds[:-1] + b for f, b in pairs]), bases[-1]),
             first=offsets(np.concatenate([forest.n_children for forest in forests])),
             children=np.concatenate([forest.children + base for forest, base in pairs]),

@@ -207,11 +207,25 @@ def of_edges(sizes: Any, graphs: Sequence[Any], names: Sequence[str]) -> Wiring:
     check_slots(readers, children, table[:, 2], names, sizes)
     order = by_value(readers)
     first = offsets(np.bincount(readers, minlength=bounds[-1]))
-    children = children[order]
+    slots = table[order, 2] if names else None
+    levels, depths = _levels_of(readers[order], children[order], first, sizes)
+    return Wiring(bounds, first, children[order], slots, order, levels=levels, depths=depths)
+
+
+def _levels_of(
+    readers: Integers, children: Integers, first: Integers, sizes: Integers
+) -> tuple[Integers, Integers | None]:
+    """The heights of a graph's nodes; of trees, where it takes few rounds, the depths too."""
+    n_nodes = len(first) - 1
+    if np.bincount(children, minlength=n_nodes).max(initial=0) <= 1:
+        parents = np.full(n_nodes, -1, np.int64)
+        parents[children] = readers
+        found = tree_levels(parents)
+        if found is not None:
+            return found
     levels = graph_levels(children, first)
     check_levels(children, first, levels, sizes)
-    slots = table[order, 2] if names else None
-    return Wiring(bounds, first, children, slots, order, levels=levels)
+    return levels, None
 
 
 def _edges(edges: Any, tree: int, names: Sequence[str]) -> Integers:
@@ -223,6 +237,7 @@ def _edges(edges: Any, tree: int, names: Sequence[str]) -> Integers:
     if isinstance(table, np.ndarray) and table.ndim == 2 and table.shape[1] == 2 and not names:
         nodes = whole_numbers(table.reshape(-1), what)
         return np.column_stack([nodes.reshape(-1, 2), np.zeros(len(table), np.int64)])
+    edges = [edge.tolist() if hasattr(edge, "tolist") else edge for edge in edges]
     slots = [_slot(edge, f"tree {tree}, edge {i}", names) for i, edge in enumerate(edges)]
     nodes = whole_numbers(list(chain.from_iterable(edge[:2] for edge in edges)), what)
     return np.column_stack([nodes.reshape(-1, 2), np.array(slots, np.int64)])

@@ -46,6 +46,21 @@ def listed(values: Iterable[Any], what: str) -> list[Any]:
         raise StructureError(f"{what} must be a list, not {type(values).__name__}") from error
 
 
+def checked_tree(item: Any, number: int) -> Any:
+    """One of a list of trees that others have read.
+
+    Raises:
+        StructureError: it is none.
+    """
+    if callable(getattr(item, "label", None)):
+        return item
+    what = "a text among trees" if isinstance(item, str) else f"a {type(item).__name__}"
+    raise StructureError(
+        f"item {number} is {what}; trees come as texts in brackets, or all of them as trees that "
+        "nltk or cellwise.data.trees has read"
+    )
+
+
 def check_sizes(sizes: Integers) -> None:
     """Refuse a tree without nodes.
 

@@ -57,11 +57,19 @@ class Graphs:
         for name in _ARRAYS:
             array = getattr(self, name)
             if array is not None:
-                array.setflags(write=False)
+                read_only(array)
 
     def __getstate__(self) -> dict[str, object]:
         """What goes to another process: not what folds have worked out of the nodes here."""
         return {name: v for name, v in self.__dict__.items() if name not in ("_orders", "_turned")}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Come back from there, or from a copy, whose arrays could be changed."""
+        self.__dict__.update(state)
+        for value in state.values():
+            for array in value if isinstance(value, tuple) else (value,):
+                if isinstance(array, np.ndarray):
+                    read_only(array)
 
     def __eq__(self, other: object) -> bool:
         """Whether all arrays, names, words and labels are the same."""
@@ -93,32 +101,33 @@ class Graphs:
     @cached_property
     def sizes(self) -> Integers:
         """The nodes of each tree, [n_trees]."""
-        return np.diff(self.bounds)
+        return read_only(np.diff(self.bounds))
 
     @cached_property
     def tree_of_node(self) -> Integers:
         """The tree of each node, [N]."""
-        return np.repeat(np.arange(self.n_trees), self.sizes)
+        return read_only(np.repeat(np.arange(self.n_trees), self.sizes))
 
     @cached_property
     def readers(self) -> Integers:
         """The node that each edge starts from, [E]: it reads the child that the edge leads to."""
-        return readers_of(self.first)
+        return read_only(readers_of(self.first))
 
     @cached_property
     def n_children(self) -> Integers:
         """The children of each node, [N]."""
-        return np.diff(self.first)
+        return read_only(np.diff(self.first))
 
     @cached_property
     def leaves(self) -> Integers:
         """The nodes without children."""
-        return np.flatnonzero(self.n_children == 0)
+        return read_only(np.flatnonzero(self.n_children == 0))
 
     @cached_property
     def roots(self) -> Integers:
         """The nodes that are nobody's children: in trees one each, in the order of the trees."""
-        return np.flatnonzero(np.bincount(self.children, minlength=self.n_nodes) == 0)
+        n_parents = np.bincount(self.children, minlength=self.n_nodes)
+        return read_only(np.flatnonzero(n_parents == 0))
 
     @cached_property
     def are_trees(self) -> bool:
@@ -136,17 +145,17 @@ class Graphs:
             check_children(self.readers, self.children, self.sizes)
         found = np.full(self.n_nodes, -1, np.int64)
         found[self.children] = self.readers
-        return found
+        return read_only(found)
 
     @cached_property
     def levels(self) -> Integers:
         """The height of each node, [N]: 0 for leaves, else one more than its highest child."""
-        return self._both_levels[0]
+        return read_only(self._both_levels[0])
 
     @cached_property
     def depths(self) -> Integers:
         """The longest way from a root down to each node, [N]: 0 for roots."""
-        return self._both_levels[1]
+        return read_only(self._both_levels[1])
 
     @cached_property
     def _both_levels(self) -> tuple[Integers, Integers]:
@@ -159,14 +168,20 @@ class Graphs:
     @cached_property
     def order(self) -> Integers:
         """The nodes sorted by level, [N]; within a level by number."""
-        return by_value(self.levels)
+        return read_only(by_value(self.levels))
 
     @cached_property
     def level_starts(self) -> Integers:
         """Where each level begins in `order`, and N: [n_levels + 1]."""
-        return offsets(np.bincount(self.levels, minlength=int(self.n_nodes > 0)))
+        return read_only(offsets(np.bincount(self.levels, minlength=int(self.n_nodes > 0))))
 
     @property
     def n_levels(self) -> int:
         """The number of levels."""
         return len(self.level_starts) - 1
+
+
+def read_only(array: Integers) -> Integers:
+    """The array, which nobody changes any more."""
+    array.setflags(write=False)
+    return array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,6 +69,7 @@ def named(relations: Iterable[Any], given: Given, known: Known) -> Relations:
     Raises:
         StructureError: a list is too long or short, or a label is not known.
     """
+    _check_known(known)
     rows = [
         row if isinstance(row, np.ndarray) else listed(row, f"tree {tree}: the relations")
         for tree, row in enumerate(listed(relations, "relations"))
@@ -83,6 +85,24 @@ def named(relations: Iterable[Any], given: Given, known: Known) -> Relations:
     if any(isinstance(label, str) for label in _first_read(rows, given)):
         return _of_names(list(chain.from_iterable(rows)), given, known)
     return _of_numbers(rows, given, known)
+
+
+def _check_known(known: object) -> None:
+    """Refuse what is neither all names of labels nor how many numbers there are."""
+    if known is None:
+        return
+    if isinstance(known, SupportsIndex):
+        if operator.index(known) < 0:
+            raise StructureError(f"relation_names must be 0 at least, not {known!r}")
+        return
+    names = [] if isinstance(known, str) or not isinstance(known, Iterable) else list(known)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise StructureError(
+            f"relation_names must be a list of names, or how many numbers there are, not {known!r}"
+        )
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise StructureError(f"relation_names holds '{name}' twice")
 
 
 def _first_read(rows: Sequence[Any], given: Given) -> Iterator[object]:
@@ -136,9 +156,8 @@ def _of_numbers(rows: Sequence[Any], given: Given, known: Known) -> Relations:
         n_relations = int(found.max(initial=-1)) + 1
     for place in np.flatnonzero((found < 0) | (found >= n_relations))[:1]:
         where = place_of(np.flatnonzero(given.read)[place], given.counts, given.noun)
-        raise StructureError(
-            f"{where}: its relation is {found[place]}, but must be from 0 to {n_relations - 1}"
-        )
+        bound = f"from 0 to {n_relations - 1}" if n_relations else "0 at least"
+        raise StructureError(f"{where}: its relation is {found[place]}, but must be {bound}")
     numbers = np.zeros(len(given.read), np.int64)
     numbers[given.read] = found
     return Relations(numbers, n_relations, names)

@@ -76,4 +76,4 @@ def _ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
     )
     ends = forest.leaves if down else forest.roots
     with torch.inference_mode(mode=False):  # they stay with the forest
-        return Order(nodes, *(torch.from_numpy(found) for found in (order, rank, ends)))
+        return Order(nodes, *(torch.tensor(found) for found in (order, rank, ends)))

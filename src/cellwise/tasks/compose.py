@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cellwise.brackets import Tree
 from cellwise.data.batches import in_chunks, plan_in_order, until_trouble
 from cellwise.data.trees import read_trees
+from cellwise.data.trees_reshape import own_name
 from cellwise.data.vocabulary import Vocabulary
 from cellwise.errors import DataError
 from cellwise.layers.arguments import as_cell
@@ -24,7 +25,13 @@ from cellwise.tasks.class_scores import check_known
 from cellwise.tasks.compose_answers import Scale, answer, empty
 from cellwise.tasks.compose_config import ComposeData, ComposeDecoding, ComposeModel
 from cellwise.tasks.compose_network import Phrases, TreeClassifier
-from cellwise.tasks.compose_scores import NONE, UNKNOWN, Scores
+from cellwise.tasks.compose_scores import (
+    NONE,
+    UNKNOWN,
+    UNKNOWN_NEGATIVE,
+    UNKNOWN_POSITIVE,
+    Scores,
+)
 from cellwise.tasks.compose_trees import (
     NO_CLASS,
     Fitting,
@@ -77,7 +84,10 @@ class Compose(Task[Tree, LabelledBatch]):
                 "node, such as (3 (2 It) (4 (2 's) (4 good))):\n"
                 "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
             )
-        return [self._fitting.example(tree) for tree in read_trees(path)]
+        return [
+            self._placed(self._fitting.example, tree, f"{path}, tree {number}")
+            for number, tree in enumerate(read_trees(path), 1)
+        ]
 
     def fit(self, train: Sequence[Tree]) -> None:
         """Build the vocabularies of words and classes, and read the file of vectors."""
@@ -139,7 +149,11 @@ class Compose(Task[Tree, LabelledBatch]):
         """The tensors of a batch; a class that training did not have counts as wrong."""
         number = self._number
         classes = torch.tensor(
-            [number.get(label, UNKNOWN) for tree in examples for label in tree.labels]
+            [
+                number[label] if label in number else self._unknown(label)
+                for tree in examples
+                for label in tree.labels
+            ]
         )
         return LabelledBatch(self._phrases(examples), classes, int((classes >= 0).sum()))
 
@@ -171,7 +185,7 @@ class Compose(Task[Tree, LabelledBatch]):
             logits = model(batch.phrases)
             nats += float(_cross_entropy(logits, batch.classes))
             n_units += batch.n_units
-            scores.add(logits, batch.classes, torch.from_numpy(batch.phrases.forest.roots))
+            scores.add(logits, batch.classes, torch.tensor(batch.phrases.forest.roots))
             advance(len(rows))
         shares = scores.shares(only_root=self.data.labels == "root")
         return {"loss": nats / max(1, n_units), **shares}
@@ -187,7 +201,7 @@ class Compose(Task[Tree, LabelledBatch]):
         """
         size = self.decoding.batch_size if isinstance(lines, Sequence) else 1
         for chunk in in_chunks(enumerate(lines, 1), size):
-            asked, trouble = until_trouble(chunk, lambda line: read_line(line[1], line[0]))
+            asked, trouble = until_trouble(chunk, self._asked)
             yield from self._answers(model, asked)
             if trouble is not None:
                 raise trouble
@@ -200,13 +214,13 @@ class Compose(Task[Tree, LabelledBatch]):
         """
         network = cast(TreeClassifier, model)
         for chunk in in_chunks(enumerate(lines, 1), self.decoding.batch_size):
-            read, trouble = until_trouble(chunk, lambda line: read_line(line[1], line[0]))
+            read, trouble = until_trouble(chunk, self._asked)
             trees = [tree for tree, _ in read]
-            shaped = [self._fitting.shaped(tree) for tree in trees if tree is not None]
+            shaped = [tree for tree in trees if tree is not None]
             found: Iterator[Tensor] = iter(())
             if shaped:
                 phrases = self._phrases(shaped).to(device_of(model))
-                roots = torch.from_numpy(phrases.forest.roots).to(device_of(model))
+                roots = torch.tensor(phrases.forest.roots).to(device_of(model))
                 found = iter(network.encode(phrases)[roots])
             nothing = network.words.weight.new_zeros(self.model.hidden_size)
             for tree in trees:
@@ -214,10 +228,25 @@ class Compose(Task[Tree, LabelledBatch]):
             if trouble is not None:
                 raise trouble
 
+    def _asked(self, line: tuple[int, str]) -> tuple[Tree | None, bool]:
+        """The tree that a line of input holds as the network sees it, and whether it was given."""
+        tree, given = read_line(line[1], line[0])
+        if tree is None:
+            return None, given
+        return self._placed(self._fitting.shaped, tree, f"input {line[0]}"), given
+
+    @staticmethod
+    def _placed(shape: Callable[[Tree], Tree], tree: Tree, place: str) -> Tree:
+        """A tree shaped; what is wrong with it is told with its place."""
+        try:
+            return shape(tree)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from error
+
     def _answers(
         self, model: nn.Module, asked: Sequence[tuple[Tree | None, bool]]
     ) -> Iterator[Answer]:
-        trees = [self._fitting.shaped(tree) for tree, _ in asked if tree is not None]
+        trees = [tree for tree, _ in asked if tree is not None]
         found: Iterator[list[list[float]]] = iter(())
         if trees:
             with torch.no_grad():
@@ -251,11 +280,18 @@ class Compose(Task[Tree, LabelledBatch]):
     def _scale(self) -> Scale:
         """The classes in the order of their numbers, and the poles."""
         known = self.classes.symbols
-        return Scale(
-            known,
-            tuple(name for name in self.data.negative if name in known),
-            tuple(name for name in self.data.positive if name in known),
+        poles = (
+            tuple(label for name in names for label in known if name in (label, own_name(label)))
+            for names in (self.data.negative, self.data.positive)
         )
+        return Scale(known, *poles)
+
+    def _unknown(self, label: str) -> int:
+        """What stands for a class that training did not have."""
+        names = {label, own_name(label)}
+        if names & {*self.data.negative}:
+            return UNKNOWN_NEGATIVE
+        return UNKNOWN_POSITIVE if names & {*self.data.positive} else UNKNOWN
 
     @cached_property
     def _fitting(self) -> Fitting:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cellwise.brackets import Tree
-from cellwise.data.trees_reshape import expand
+from cellwise.data.trees_reshape import expand, own_name
 from cellwise.tasks.base import Answer
-from cellwise.tasks.compose_trees import is_marked, shown
+from cellwise.tasks.compose_trees import is_marked
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,13 @@ class Scale:
     positive: tuple[str, ...] = ()
 
     @property
+    def shown(self) -> Scale:
+        """The same with the classes as a person reads them."""
+        return Scale(
+            *(tuple(map(own_name, n)) for n in (self.classes, self.negative, self.positive))
+        )
+
+    @property
     def has_poles(self) -> bool:
         """Whether there are negative classes and positive ones."""
         return bool(self.negative and self.positive)
@@ -40,7 +47,7 @@ class LabelledTree:
         tree: the tree, each label the class of the node; "" where the model says nothing.
         probabilities: of each node's class; 0 where the model says nothing; none at all where it
             knows none.
-        scale: the classes that there are.
+        scale: the classes that there are, as the labels show them.
     """
 
     tree: Tree
@@ -110,8 +117,8 @@ def answer(
     record = {
         "words": list(tree.sentence()),
         "structure": "given" if given else "right-branching",
-        "label": shown(classes[0]),
-        "probabilities": {shown(name): round(p, 6) for name, p in probabilities[0].items()},
+        "label": own_name(classes[0]),
+        "probabilities": {own_name(name): round(p, 6) for name, p in probabilities[0].items()},
         "tree": text,
         "phrases": _phrases(labelled),
     }
@@ -136,12 +143,12 @@ def _without_marks(tree: Tree, probabilities: Sequence[float], scale: Scale) -> 
             place.append(len(kept))
             kept.append(node)
     whole = Tree(
-        tuple(shown(tree.labels[node]) for node in kept),
+        tuple(own_name(tree.labels[node]) for node in kept),
         tuple(tree.words[node] for node in kept),
         tuple(place[tree.parents[node]] if tree.parents[node] >= 0 else -1 for node in kept),
     )
     sure = tuple(probabilities[n] if tree.labels[n] else 0.0 for n in kept)
-    return LabelledTree(whole, sure, scale)
+    return LabelledTree(whole, sure, scale.shown)
 
 
 def _phrases(labelled: LabelledTree) -> list[dict[str, Any]]:

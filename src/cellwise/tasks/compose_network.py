@@ -68,7 +68,7 @@ class TreeClassifier(nn.Module):
         """The input of all nodes, or of leaves alone where the cell asks for no more."""
         if cast(Recursion, self.recursive.layer0).only_leaves_read:
             return x
-        leaves = torch.from_numpy(forest.leaves).to(x.device)
+        leaves = torch.tensor(forest.leaves, device=x.device)
         return x.new_zeros(forest.n_nodes, x.shape[1]).index_copy(0, leaves, x)
 
 

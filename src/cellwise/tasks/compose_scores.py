@@ -16,6 +16,9 @@ NONE = -1
 UNKNOWN = -2
 """Stands for a class that the training data did not hold."""
 
+UNKNOWN_NEGATIVE, UNKNOWN_POSITIVE = -3, -4
+"""Stand for such classes that are negative or positive: in binary accuracy they count."""
+
 
 class Scores:
     """Counts right answers, batch by batch."""
@@ -34,6 +37,7 @@ class Scores:
         if self._binary:
             poles = self._poles.to(logits.device)
             wanted = torch.where(classes >= 0, poles[classes.clamp(min=0)], 0)
+            wanted += (classes == UNKNOWN_POSITIVE).long() - (classes == UNKNOWN_NEGATIVE).long()
             positive = logits.softmax(-1) @ poles.to(logits.dtype) >= 0
             self._count("_binary", positive == (wanted > 0), wanted != 0, roots)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from cellwise.brackets import BracketError, Tree, parse
 from cellwise.cell import Cell
-from cellwise.data.trees_reshape import reshape
+from cellwise.data.trees_reshape import chained, own_name, reshape
 from cellwise.errors import ConfigError, DataError
 from cellwise.graph.system import SLOTS
 from cellwise.structures.forest import BINARY
@@ -15,8 +14,6 @@ from cellwise.tasks.compose_config import ComposeData
 
 NO_CLASS = ""
 """The label of nodes that are neither learnt nor counted."""
-
-_BEHIND = re.compile(r"\\(.)")
 
 
 def reads_left_and_right(cell: Cell) -> bool:
@@ -57,35 +54,55 @@ class Fitting:
     binary: bool
 
     def shaped(self, tree: Tree) -> Tree:
-        """The tree that the network sees, with the labels that it was given."""
+        """The tree that the network sees, with the labels that it was given.
+
+        Raises:
+            DataError: the tree holds traces alone.
+        """
+        return self._narrowed(self._bare(tree))
+
+    def _bare(self, tree: Tree) -> Tree:
+        """The tree without traces, and without tags if they are not wanted."""
+        bare = reshape(
+            tree, keep_tags=not self.data.strip_tags, keep_unary=True, branching="as_is"
+        ).tree
+        return Tree(tuple(map(own_name, bare.labels)), bare.words, bare.parents)
+
+    def _narrowed(self, tree: Tree) -> Tree:
+        """The tree as the cell needs it."""
         return reshape(
             tree,
-            keep_tags=not self.data.strip_tags,
+            keep_traces=True,
+            keep_tags=True,
             keep_unary=not self.binary,
             branching=self.data.branching if self.binary else "as_is",
         ).tree
 
     def example(self, tree: Tree) -> Tree:
-        """The tree that the network sees, with the class of each node, or `NO_CLASS`."""
-        classes = self.data.classes
-        named = tuple(classes.get(label, label) for label in tree.labels)
-        shaped = self.shaped(Tree(named, tree.words, tree.parents))
+        """The tree that the network sees, with the class of each node, or `NO_CLASS`.
+
+        Raises:
+            DataError: the tree holds traces alone.
+        """
+        bare, classes = self._bare(tree), self.data.classes
+        named = tuple(classes.get(label, label) for label in bare.labels)
+        shaped = self._narrowed(Tree(named, bare.words, bare.parents))
         only_root = self.data.labels == "root"
         kept = tuple(
-            NO_CLASS if node and (only_root or is_marked(label)) else label
+            NO_CLASS if node and (only_root or is_marked(label)) else _class_of(label)
             for node, label in enumerate(shaped.labels)
         )
         return Tree(kept, shaped.words, shaped.parents)
 
 
+def _class_of(label: str) -> str:
+    """What a chain counts as: its nodes without a class do not."""
+    return "+".join(part for part in chained(label) if part != NO_CLASS)
+
+
 def is_marked(label: str) -> bool:
     """Whether a node is there only to make the tree binary."""
     return label.startswith("@")
-
-
-def shown(label: str) -> str:
-    """A class as a person reads it."""
-    return _BEHIND.sub(r"\1", label)
 
 
 def right_branching(words: tuple[str, ...]) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,7 @@ class NodeWork:
     member, members = 0, 1
 
     def __init__(self, nodes: Nodes, rows: Integers, counts: Integers):
-        self._nodes, self.rows = nodes, rows
+        self._forest, self.rows = weakref.ref(nodes), rows  # which holds what is worked out of it
         counts = _cut(counts[counts > 0])
         self.starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         self.most = int(counts.max(initial=0))
@@ -38,6 +39,12 @@ class NodeWork:
         """The same rows in the other direction."""
         rows, counts = np.ascontiguousarray(self.rows[::-1]), np.diff(self.starts)[::-1]
         return NodeWork(self._nodes, rows, counts)
+
+    @property
+    def _nodes(self) -> Nodes:
+        nodes = self._forest()
+        assert nodes is not None  # whoever calls has them
+        return nodes
 
     def number(self, what: str) -> int:
         """A count or an address that a kernel's frame holds."""

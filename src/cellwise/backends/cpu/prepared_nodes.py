@@ -7,6 +7,7 @@ so do the sums behind them.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Container, Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import prod
@@ -236,7 +237,10 @@ class _Sweep:
         self._half, self._n_rows = half, nodes.n_rows
         backward, n_threads = half.whole.backward, half.n_threads
         pairs = [(p, NodeRows(nodes, leaf=p.leaf, backward=backward)) for p in half.programs]
-        self._work = [(p, rows, Job(p.code, rows, n_threads, Template)) for p, rows in pairs]
+        self._work = [
+            (p, (rows.start, rows.n_rows), Job(p.code, rows, n_threads, Template))
+            for p, rows in pairs
+        ]
         self._others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
         self._indices = [
             {need: address_of(rows) for need, rows in others.items()} for others in self._others
@@ -253,7 +257,7 @@ class _Sweep:
         place = half.passed.place(found, place, self._n_rows)
         found.update(half.absent)
         packings, kernels, sums, outs, held = [], [], [], [], []
-        for (program, rows, job), indices in zip(self._work, self._indices, strict=True):
+        for (program, extent, job), indices in zip(self._work, self._indices, strict=True):
             mine = found.copy()
             place = program.own.place(mine, place, self._n_rows)
             held += program.compute(mine, parameters)
@@ -264,8 +268,9 @@ class _Sweep:
             outs.append(program.sums.new_results() if program.sums else [])
             if program.sums:
                 mine.update(indices)
-                program.sum_from(mine, rows.start)
-                sums.append(program.sums.round(mine, outs[-1], rows.n_rows, place))
+                start, n_rows = extent
+                program.sum_from(mine, start)
+                sums.append(program.sums.round(mine, outs[-1], n_rows, place))
                 place += program.scratch_bytes
         rounds = [joined(packings), *kernels]
         run([*rounds, joined(sums)] if sums else rounds, half.n_threads)
@@ -281,8 +286,14 @@ class PreparedNodes:
     """
 
     def __init__(self, cell: _Cell, nodes: Nodes, n_inputs: int):
-        self._cell, self._nodes = cell, nodes
+        self._cell, self._forest = cell, weakref.ref(nodes)  # which keeps this fold
         self._shape = (n_inputs, *cell.shape)
+
+    @property
+    def _nodes(self) -> Nodes:
+        nodes = self._forest()
+        assert nodes is not None  # whoever calls has them
+        return nodes
 
     @cached_property
     def _inference(self) -> _Sweep:
