@@ -53,7 +53,7 @@ def test_all_is_the_whole_zoo_over_sequences(monkeypatch):
         raise BackendError("not now")
 
     monkeypatch.setattr(grid, "measure", fake)
-    invoke("bench", "--all", *TINY, "--mode", "both")
+    invoke("bench", "--all", *TINY, "--mode", "both", status=2)
     assert tuple(seen) == cells.names("chain")
     assert "name none besides" in invoke("bench", "gru", "--all", status=2).stderr
 
@@ -81,7 +81,7 @@ def test_a_cell_that_cannot_be_served_is_said_and_left_out(monkeypatch):
         raise BackendError("no kernel")
 
     monkeypatch.setattr(grid, "measure", refused)
-    result = invoke("bench", "elman", *TINY[:-1], "--mode", "both")
+    result = invoke("bench", "elman", *TINY[:-1], "--mode", "both", status=2)
     assert "elman, forward+backward, B=2 H=3 T=4, 1 thread: left out: no kernel" in result.stderr
     assert result.stdout == ""
 
@@ -100,3 +100,33 @@ def test_a_cell_that_cannot_be_served_is_said_and_left_out(monkeypatch):
 )
 def test_what_is_not_accepted_is_said(options, message):
     assert message in invoke("bench", *options, status=2).stderr
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "measure", None)
+    for option in ("--json", "--markdown"):
+        found = invoke("bench", "elman", *TINY, option, tmp_path / "no" / "file", status=2)
+        assert found.stderr.strip().endswith("No such file or directory")
+    invoke("bench", "elman", *TINY, "--json", tmp_path, status=2)
+
+
+def test_a_run_in_which_nothing_can_be_measured_fails(monkeypatch):
+    def without_memory(*_: object) -> None:
+        raise RuntimeError("[enforce fail] can't allocate memory: you tried")
+
+    monkeypatch.setattr(grid, "measure", without_memory)
+    found = invoke("bench", "elman", *TINY, status=2)
+    assert "nothing was measured; elman, forward" in found.stderr
+    assert "can't allocate memory" in found.stderr
+
+
+@pytest.mark.parametrize("threads", ["99999999999", "5000"])
+def test_no_process_has_so_many_threads(threads):
+    found = invoke("bench", "elman", "--threads", threads, status=2)
+    assert found.stderr.startswith("cellwise: --threads: ")
+
+
+def test_a_wrong_target_is_told_at_once(monkeypatch):
+    monkeypatch.setenv("CELLWISE_TARGET", "avx9")
+    found = invoke("bench", "elman", "-q", status=2)
+    assert "unknown target 'avx9'" in found.stderr

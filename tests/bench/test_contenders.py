@@ -111,3 +111,25 @@ def test_twins_of_stacks_take_all_weights_over():
     assert isinstance(twin, nn.LSTM)
     x = torch.randn(5, 2, 3, dtype=torch.float64)
     close([twin(x)[0]], [layer(x)[0]])
+
+
+ODD = {
+    "a fixed piece": "h[t] = tanh(W @ [x[t], h[t-1], b])",
+    "fixed numbers": "a = 0.5\nb = 0.25\nh[t] = tanh(U @ x[t] + W @ h[t-1]) * max(a, b)",
+    "a fixed state": "h[t] = b\ny[t] = tanh(U @ x[t] + h[t])",
+    "a fixed number as state": "s[t] = 0.5\ny[t] = tanh(U @ x[t] + s[t-1] + s[t])",
+    "a fixed vector twice": "h[t] = W @ b\ny[t] = tanh(V @ [x[t], h[t-1], h[t]]) * 2",
+}
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_the_loop_computes_what_does_not_vary(text, ragged):
+    workload = replace(SMALL, cell="mine", equations=text, ragged=ragged)
+    close(eager(workload).outputs(), ours(workload).outputs())
+
+
+def test_numbers_divide_as_arrays_do():
+    text = "a = 0.0\nh[t] = tanh(U @ x[t] + W @ h[t-1]) + min(1 / a, 2) + 0 * (-1) ** 2"
+    workload = replace(SMALL, cell="mine", equations=text)
+    close(eager(workload).outputs(), ours(workload).outputs())

@@ -9,6 +9,7 @@ from cellwise.bench import grid
 from cellwise.bench.grid import Grid, Line, Manner, Measured, measure
 from cellwise.bench.machine import this_machine
 from cellwise.bench.operations import workload_flops
+from cellwise.bench.remote import EndedError, Remote
 from cellwise.bench.tables import as_json, described, markdown, shown
 from cellwise.bench.timing import Spread
 from cellwise.bench.workload import Workload
@@ -127,3 +128,42 @@ def test_figures_in_words():
     assert shown(None) == ""
     assert shown(Spread(0.5, 0.25, 1.0), percent=True) == "50 % (25–100)"
     assert shown(Spread(123.44, 99.0, 4321.0)) == "123.4 (99.00–4321)"
+
+
+class Mortal(Remote):
+    """A contender whose process ends with the second sample."""
+
+    def __init__(self, peer: str, workload: Workload, *, limit_s: float):
+        self.title, self.build_seconds, self.left = peer, 0.0, 2
+
+    def seconds(self, repeats: int) -> float:
+        self.left -= 1
+        if not self.left:
+            raise EndedError("its process ended with status -9", self)
+        return 1e-3
+
+    def close(self) -> None:
+        pass
+
+
+def test_whoever_ends_amid_the_rounds_is_left_out_and_the_others_are_measured(monkeypatch):
+    monkeypatch.setattr(grid, "Remote", Mortal)
+    measured = measure(SMALL, Manner(("jax", "torch"), rounds=2))
+    assert [one.who for one in measured.lines] == ["ours", "torch", "jax"]
+    assert line(measured, "jax").note == "left out: its process ended with status -9"
+    assert line(measured, "torch").milliseconds is not None
+
+
+def test_whatever_a_peer_cannot_do_leaves_us_measured(monkeypatch):
+    def broken(_: Workload) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(grid._HERE, "eager", broken)
+    measured = measure(SMALL, Manner(("eager",), rounds=1))
+    assert line(measured, "eager").note == "left out: ZeroDivisionError"
+
+
+def test_a_file_of_the_name_of_the_lstm_is_not_it():
+    workload = replace(SMALL, cell="lstm", equations="h[t] = tanh(U @ x[t])")
+    measured = measure(workload, Manner(("lstm",), rounds=1))
+    assert [one.who for one in measured.lines] == ["ours", "lstm"]

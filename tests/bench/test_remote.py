@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 
 import pytest
 
 from cellwise.bench import remote, worker
-from cellwise.bench.remote import Remote, has_compiler
+from cellwise.bench.remote import EndedError, Remote, has_compiler
 from cellwise.bench.workload import Workload
 from cellwise.errors import BackendError
 
@@ -63,4 +64,22 @@ def test_a_compiled_loop_is_timed_in_its_own_process():
         assert contender.seconds(3) > 0
     finally:
         contender.close()
+    contender.close()
+
+
+def test_a_process_that_is_killed_says_so(monkeypatch):
+    lines = ['{"build_seconds": 0}', '{"seconds": 1}']
+    code = "\ninput()\n".join(f"print('{line}', flush=True)" for line in lines)
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _, **options: real([sys.executable, "-c", code], **options)
+    )
+    contender = Remote("jax", SMALL, limit_s=float("inf"))
+    assert contender.seconds(1) == 1
+    contender._process.kill()
+    contender._process.wait()
+    for _ in range(2):
+        with pytest.raises(EndedError, match=r"^its process ended with status") as error:
+            contender.seconds(1)
+        assert error.value.contender is contender
     contender.close()

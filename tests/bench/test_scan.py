@@ -6,7 +6,7 @@ import pytest
 
 from cellwise.bench.contenders import ours
 from cellwise.bench.scan import ScannedCall
-from tests.bench.test_contenders import FEW, LEARNED, SMALL, close
+from tests.bench.test_contenders import FEW, LEARNED, ODD, SMALL, close
 
 pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -29,3 +29,9 @@ def test_a_mask_stands_for_the_lengths(both_ways):
     (y,) = ScannedCall(workload).outputs()
     live = workload.mask().expand(-1, -1, y.shape[-1])
     close([y[live]], [ours(workload).outputs()[0].flatten()])
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_what_does_not_vary_is_spread(text):
+    workload = replace(SMALL, cell="mine", equations=text)
+    close(ScannedCall(workload).outputs(), ours(workload).outputs())

@@ -7,6 +7,7 @@ import gc
 import pickle
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -296,3 +297,16 @@ def test_transforms_are_refused() -> None:
     step = make().stepper()
     with pytest.raises(RuntimeError):
         torch.func.vmap(step)(torch.zeros(3, 5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("noise", ["zoneout", "weight_dropout"])
+def test_nothing_disturbs_a_stepper_of_a_layer_that_trains(dtype: torch.dtype, noise: str) -> None:
+    options: dict[str, Any] = {noise: 0.5}
+    layer = cw.Recurrent("gru", 3, 4, dtype=dtype, **options)
+    assert layer.training
+    steps = [layer.stepper() for _ in range(2)]
+    x = torch.ones(3, dtype=dtype)
+    for _ in range(5):
+        first, second = (step(x) for step in steps)
+        assert torch.equal(first, second)

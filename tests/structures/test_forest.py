@@ -330,9 +330,9 @@ def test_empty_forests_take_no_words_from_others():
     both = Forest.concat(iter([empty, one, empty]))
     assert both == one and both.words == ("a",)
     with pytest.raises(StructureError, match=r"^the forests must be a list, not int"):
-        Forest.concat(3)
+        Forest.concat(3)  # type: ignore[arg-type]
     with pytest.raises(StructureError, match=r"^the forests must be a list, not Forest"):
-        Forest.concat(one)
+        Forest.concat(one)  # type: ignore[arg-type]
 
 
 def test_edges_may_be_rows_of_arrays_and_tensors():

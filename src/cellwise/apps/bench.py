@@ -33,6 +33,8 @@ class DtypeName(StrEnum):
     f64 = "f64"
 
 
+MOST_THREADS = 4096
+
 _DEFAULT_CELLS = ("lstm", "gru", "elman")
 _MODES: dict[str, Mode] = {"forward": "forward", "both": "both"}
 
@@ -107,7 +109,14 @@ def bench(
     sizes = (_list("--batch", batch, _count), _list("--hidden", hidden, _count))
     modes, beside = _list("--mode", mode, _mode), _list("--peers", peers, _peer, empty=True)
     named = tuple(_cell(name) for name in _names(cells or [], all_=all_))
-    numbers = _list("--threads", threads, _count) if threads else (_torch_threads(),)
+    numbers = _list("--threads", threads, _threads) if threads else (_torch_threads(),)
+    for file in (markdown_file, json_file):
+        if file is not None:
+            check_writable(file)
+    if backend is not Backend.reference:
+        from cellwise.backends.cpu.target import chosen
+
+        chosen()  # says what is wrong with CELLWISE_TARGET
     from cellwise.bench.grid import Grid, Manner
 
     like = _like(steps, dtype, backend, bidirectional=bidirectional)
@@ -115,9 +124,24 @@ def bench(
     grid = Grid(named, *sizes, numbers, modes, raggedness, like)
     found: list[Measured] = []
     try:
-        _measure_all(grid, Manner(beside, rounds, compile_limit), found, quiet=quiet)
+        left_out = _measure_all(grid, Manner(beside, rounds, compile_limit), found, quiet=quiet)
     finally:
         _give_out(found, json_file, markdown_file)
+    if not found:
+        raise BackendError(f"nothing was measured; {left_out[-1]}")
+
+
+def check_writable(file: Path) -> None:
+    """Look beforehand whether a file can be written, without changing it.
+
+    Raises:
+        OSError: it cannot.
+    """
+    is_new = not file.exists()
+    with file.open("ab"):
+        pass
+    if is_new:
+        file.unlink()
 
 
 def _like(steps: int, dtype: DtypeName, backend: Backend, *, bidirectional: bool) -> Workload:
@@ -132,13 +156,17 @@ def _like(steps: int, dtype: DtypeName, backend: Backend, *, bidirectional: bool
     )
 
 
-def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bool) -> None:
-    """Measure every workload; `found` grows, so that what is done outlives an interruption."""
+def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bool) -> list[str]:
+    """Measure every workload; `found` grows, so that what is done outlives an interruption.
+
+    Returns:
+        What was left out, and why.
+    """
     from cellwise.bench.grid import measure
     from cellwise.bench.tables import described
     from cellwise.training.progress import make_reporter
 
-    reporter = make_reporter(quiet=quiet)
+    reporter, left_out = make_reporter(quiet=quiet), list[str]()
     workloads = list(grid.workloads())
     reporter.begin("measuring", len(workloads))
     try:
@@ -146,11 +174,20 @@ def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bo
             reporter.advance(0, described(workload))
             try:
                 found.append(measure(workload, manner))
-            except BackendError as error:
-                reporter.note(f"{described(workload)}: left out: {error}")
+            except (BackendError, MemoryError, RuntimeError) as error:
+                if not isinstance(error, BackendError) and not _is_of_memory(error):
+                    raise
+                why = str(error).strip().splitlines() or ["there is not enough memory"]
+                left_out.append(f"{described(workload)}: left out: {why[0]}")
+                reporter.note(left_out[-1])
             reporter.advance(1)
     finally:
         reporter.end()
+    return left_out
+
+
+def _is_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)
 
 
 def _give_out(found: list[Measured], json_file: Path | None, markdown_file: Path | None) -> None:
@@ -201,6 +238,13 @@ def _count(option: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ConfigError(f"{option}: '{text}' is no whole number of at least 1")
     return int(text)
+
+
+def _threads(option: str, text: str) -> int:
+    count = _count(option, text)
+    if count > MOST_THREADS:
+        raise ConfigError(f"{option}: {count} are more threads than a process can have")
+    return count
 
 
 def _mode(option: str, text: str) -> Mode:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from cellwise.errors import BackendError
 from cellwise.graph.build import read
 from cellwise.graph.node import Node, walk
@@ -21,12 +23,25 @@ from cellwise.graph.system import System
 Function = Callable[..., Any]
 Values = dict[Node, Any]
 
+
+def _as_arrays(function: Function) -> Function:
+    """An operation with the results that arrays have, also on two numbers: 1/0 is infinite."""
+
+    def apply(a: Any, b: Any) -> Any:
+        if not (isinstance(a, float) and isinstance(b, float)):
+            return function(a, b)
+        with np.errstate(all="ignore"):
+            return float(function(np.float64(a), np.float64(b)))
+
+    return apply
+
+
 ARITHMETIC: dict[str, Function] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
-    "div": operator.truediv,
-    "pow": operator.pow,
+    "div": _as_arrays(operator.truediv),
+    "pow": _as_arrays(operator.pow),
     "neg": operator.neg,
     "abs": operator.abs,
 }
@@ -50,11 +65,13 @@ class ArrayLibrary:
         functions: by operation; one that `vectors` holds takes the vector's size as well.
         linear: (v, M, b or None) to M v + b for every row of v [B, ·].
         vectors: (v, size).
+        spread: (v, like) to v for every row of `like`; v is a number or an array without rows.
     """
 
     functions: Mapping[str, Function]
     linear: Function
     vectors: Mapping[str, Function]
+    spread: Function
 
 
 class Step:
@@ -89,6 +106,7 @@ class Step:
             if node.varies
             for a in node.arguments
         }
+        moving |= {line.value for line in self.system.equations if not line.value.varies}
         return [n for n in fixed if n in moving and n.operation not in ("number", "constant")]
 
     def once(self, parameters: Mapping[str, Any], constants: Mapping[str, float]) -> Values:
@@ -112,8 +130,10 @@ class Step:
         for line in self.system.equations:
             own = set(walk([line.value]))
             _run([i for i in self._moving if i.target in own and i.target not in values], values)
-            found[line.name] = values[line.value]
-            values[read(line.name, "t", line.value.shape)] = values[line.value]
+            value = values[line.value]
+            if not line.value.varies:
+                value = self.library.spread(value, next(iter(signals.values())))
+            found[line.name] = values[read(line.name, "t", line.value.shape)] = value
         return found
 
     def _list(self, nodes: list[Node]) -> list[Instruction]:
@@ -183,7 +203,21 @@ class Step:
         found = {**ARITHMETIC, **library.functions}.get(node.operation)
         if found is None:
             raise BackendError(f"'{node.operation}' is not written down here")
+        if node.operation == "concat" and node.varies:
+            return self._rows_joined(node, found)
         return found
+
+    def _rows_joined(self, node: Node, concat: Function) -> Function:
+        """Pieces side by side in every row, those that do not vary as often as there are rows."""
+        varies = [argument.varies for argument in node.arguments]
+        spread, moving = self.library.spread, varies.index(True)
+
+        def apply(*pieces: Any) -> Any:
+            like = pieces[moving]
+            pairs = zip(pieces, varies, strict=True)
+            return concat(*(piece if moves else spread(piece, like) for piece, moves in pairs))
+
+        return apply
 
 
 def _run(instructions: list[Instruction], values: Values) -> Values:

@@ -23,15 +23,25 @@ def _unary(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Any]:
 
 
 def _maximum(a: Any, b: Any) -> Any:
+    if isinstance(a, float) and isinstance(b, float):
+        return max(a, b)
     if isinstance(b, float):
         return torch.clamp(a, min=b)
     return torch.clamp(b, min=a) if isinstance(a, float) else torch.maximum(a, b)
 
 
 def _minimum(a: Any, b: Any) -> Any:
+    if isinstance(a, float) and isinstance(b, float):
+        return min(a, b)
     if isinstance(b, float):
         return torch.clamp(a, max=b)
     return torch.clamp(b, max=a) if isinstance(a, float) else torch.minimum(a, b)
+
+
+def _spread(value: Any, like: Any) -> Any:
+    if isinstance(value, float):
+        return torch.full_like(like[:, :1], value)
+    return value.reshape(1, -1).expand(like.shape[0], -1)
 
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -70,6 +80,7 @@ TORCH = ArrayLibrary(
     },
     linear=functional.linear,
     vectors={"norm": lambda v, size: functional.layer_norm(v, (size,), eps=EPSILON)},
+    spread=_spread,
 )
 
 

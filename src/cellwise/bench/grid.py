@@ -18,7 +18,7 @@ from cellwise.bench.contenders import (
     torch_module,
 )
 from cellwise.bench.operations import workload_flops
-from cellwise.bench.remote import Remote
+from cellwise.bench.remote import EndedError, Remote
 from cellwise.bench.timing import Sampler, Spread, interleave, ratios
 from cellwise.bench.worker import TITLES
 from cellwise.bench.workload import Mode, Workload
@@ -162,7 +162,7 @@ def measure(workload: Workload, manner: Manner) -> Measured:
         samplers: dict[str, Sampler] = dict(present)
         with suppress(BackendError):
             samplers[PEAK] = Peak(workload)
-        times = interleave(samplers, manner.rounds)
+        times = _timed(samplers, manner.rounds, present, absent)
     lines = [_line(who, one, workload, times) for who, one in present.items()]
     return Measured(
         workload,
@@ -171,6 +171,25 @@ def measure(workload: Workload, manner: Manner) -> Measured:
         Spread.of([1 / s for s in times[PEAK]]) if PEAK in times else None,
         _ragged_cost(workload, times),
     )
+
+
+def _timed(
+    samplers: dict[str, Sampler], rounds: int, present: dict[str, Contender], absent: list[Line]
+) -> dict[str, list[float]]:
+    """The times of all; whoever ends amid the rounds is left out, and the others begin anew."""
+    while True:
+        try:
+            return interleave(samplers, rounds)
+        except EndedError as error:
+            (who,) = [who for who, one in present.items() if one is error.contender]
+            del samplers[who], present[who]
+            absent.append(_left_out(who, error))
+
+
+def _left_out(who: str, error: Exception) -> Line:
+    """The line of a contender that cannot be had."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return Line(who, _TITLES.get(who, who), note=f"left out: {lines[0]}")
 
 
 def _assembled(
@@ -182,7 +201,7 @@ def _assembled(
         present[PADDED] = our_padded(workload)
     absent: list[Line] = []
     for peer in manner.peers:
-        if peer == LSTM and workload.cell == LSTM:
+        if peer == LSTM and _is_lstm(workload):
             continue
         try:
             if peer in _HERE:
@@ -191,9 +210,14 @@ def _assembled(
                 remote = Remote(peer, workload, limit_s=manner.compile_limit_s)
                 stack.callback(remote.close)
                 present[peer] = remote
-        except BackendError as error:
-            absent.append(Line(peer, _TITLES.get(peer, peer), note=f"left out: {error}"))
+        except Exception as error:  # noqa: BLE001 - whatever a peer cannot do, we can be measured
+            absent.append(_left_out(peer, error))
     return present, absent
+
+
+def _is_lstm(workload: Workload) -> bool:
+    """Whether it is the zoo's LSTM, and not a file's of this name."""
+    return workload.cell == LSTM and not workload.equations
 
 
 _TITLES = {"torch": "torch.nn", "eager": "eager torch loop", **TITLES}

@@ -11,11 +11,25 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from cellwise.bench.worker import TITLES, described
 from cellwise.bench.workload import Workload
 from cellwise.errors import BackendError
+
+
+class EndedError(BackendError):
+    """A contender's process has ended.
+
+    Attributes:
+        contender: whose.
+    """
+
+    def __init__(self, message: str, contender: object):
+        super().__init__(message)
+        self.contender = contender
+
 
 _COMPILERS = ("c++", "g++", "clang++", "cl")
 
@@ -65,7 +79,7 @@ class Remote:
             too_long.set()
             self._end()
 
-        timer = threading.Timer(limit_s, give_up)
+        timer = threading.Timer(min(limit_s, threading.TIMEOUT_MAX), give_up)
         timer.start()
         try:
             return self._answer()
@@ -83,17 +97,25 @@ class Remote:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self.close()
-            raise BackendError(f"its process ended with status {self._process.returncode}")
+            raise self._ended()
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def seconds(self, repeats: int) -> float:
         """The seconds that a call takes, over so many calls."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{repeats}\n")
-        self._process.stdin.flush()
+        if self._process.stdin.closed:
+            raise self._ended()
+        try:
+            self._process.stdin.write(f"{repeats}\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._ended() from error
         return float(self._answer()["seconds"])
+
+    def _ended(self) -> EndedError:
+        self.close()
+        return EndedError(f"its process ended with status {self._process.returncode}", self)
 
     def _end(self) -> None:
         if self._process.poll() is not None:
@@ -109,7 +131,8 @@ class Remote:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(OSError):  # what was still to be written goes nowhere
+                    stream.close()
         self._folder.cleanup()
 
 

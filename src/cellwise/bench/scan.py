@@ -28,6 +28,10 @@ def _library(jax: Any) -> ArrayLibrary:
     def linear(v: Any, matrix: Any, offset: Any) -> Any:
         return v @ matrix.T if offset is None else v @ matrix.T + offset
 
+    def spread(value: Any, like: Any) -> Any:
+        row = jnp.asarray(value, like.dtype).reshape(1, -1)
+        return jnp.broadcast_to(row, (like.shape[0], row.shape[1]))
+
     return ArrayLibrary(
         functions={
             **{name: getattr(jnp, name) for name in _NAMES},
@@ -48,6 +52,7 @@ def _library(jax: Any) -> ArrayLibrary:
         },
         linear=linear,
         vectors={"norm": norm},
+        spread=spread,
     )
 
 

@@ -179,11 +179,14 @@ class Direction(nn.Module):
         return Arrays([inputs[name] for name in system.inputs], arrays.edges, weights)
 
     def forward(
-        self, rows: Tensor, states: list[Tensor], levels: Levels
+        self, rows: Tensor, states: list[Tensor], levels: Levels, *, quiet: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
-        """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states."""
+        """Fold over rows [R, I] from states [B, ·]: the output's rows [R, H] and last states.
+
+        `quiet`: undisturbed, also while training.
+        """
         key, arrays = self._key, self.arrays(rows, states)
-        if self.training and self.noise is not None:
+        if self.training and self.noise is not None and not quiet:
             key, arrays = self._noisy_key, self._disturbed(arrays, self.noise)
         y, last = fold(key, arrays, levels.sizes)
         ends = zip(last, self._scalar, strict=True)

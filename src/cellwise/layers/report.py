@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cellwise.errors import ConfigError, nearest
+
 CALLS = ("forward", "backward", "double backward", "jvp", "vmap")
 
 
@@ -33,7 +35,12 @@ class BackendReport:
         return iter(self.rows)
 
     def __getitem__(self, call: str) -> Served:
-        return next(row for row in self.rows if row.call == call)
+        for row in self.rows:
+            if row.call == call:
+                return row
+        known = [row.call for row in self.rows]
+        hint = nearest(str(call), known) or f"There are {', '.join(known)}."
+        raise ConfigError(f"the report has no call {call!r}. {hint}")
 
     def __str__(self) -> str:
         cells = [("call", "backend", "why"), *[(r.call, r.backend, r.why) for r in self.rows]]
@@ -43,7 +50,17 @@ class BackendReport:
 
 
 def report(serving: str, why: str) -> BackendReport:
-    """The report of a layer whose forward and backward are served by one back end."""
+    """The report of a layer whose forward and backward are served by one back end.
+
+    Raises:
+        BackendError: CELLWISE_TARGET names an instruction set that is none, or not of this machine.
+    """
+    if (
+        serving == "cpu"
+    ):  # which refuses every call where CELLWISE_TARGET names no target of its own
+        from cellwise.backends.cpu.target import chosen
+
+        chosen()
     reference = "only the reference is differentiable to any order and works under torch.func"
     rows = [
         Served("forward", serving, why),

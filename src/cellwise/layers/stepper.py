@@ -85,6 +85,7 @@ class Stepper:
             or x.dtype is not self._dtype
             or x.is_cpu is not self._is_cpu
             or x.requires_grad
+            or torch._C._is_tracing()
         ):
             x = self._admitted(x)
         self._untouched = False
@@ -216,7 +217,8 @@ class Stepper:
         rows = x.reshape(self._n, -1)
         with torch.no_grad():
             for layer, direction in enumerate(self._directions):
-                rows, last = direction(rows, [whole[layer] for whole in self._states], levels)
+                states = [whole[layer] for whole in self._states]
+                rows, last = direction(rows, states, levels, quiet=True)
                 for whole, new in zip(self._states, last, strict=True):
                     whole[layer].copy_(new)
         return rows.reshape(self._y_shape)
@@ -229,6 +231,11 @@ class Stepper:
 
     def _admitted(self, x: Tensor) -> Tensor:
         """An x that is not just as expected: refused, or made so."""
+        if torch._C._is_tracing():
+            raise BackendError(
+                "torch.jit.trace cannot follow a stepper, whose states it would not see: trace the "
+                "layer, which takes and returns its states"
+            )
         if type(x) not in (Tensor, nn.Parameter):
             raise ShapeError(f"x must be a plain tensor, but is a {type(x).__name__}")
         if x.shape != self._x_shape:

@@ -23,12 +23,15 @@ def is_plain(tensors: Sequence[Tensor]) -> bool:
 
 
 def is_transformed(tensors: Sequence[Tensor]) -> bool:
-    """Whether a `torch.func` transform is at work, or a forward-mode derivative on a tensor.
+    """Whether a `torch.func` transform is at work, `torch.jit.trace`, or a forward-mode derivative.
 
-    Within a transform torch takes no simple autograd function, whatever it transforms.
+    Within a transform torch takes no simple autograd function, whatever it transforms; a trace
+    would miss what compiled kernels write.
     """
     if torch.compiler.is_compiling():
         return False
+    if torch._C._is_tracing():
+        return True
     functorch = torch._C._functorch
     if functorch.peek_interpreter_stack() is not None:
         return True

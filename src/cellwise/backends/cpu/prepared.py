@@ -91,7 +91,7 @@ class _Half:
         self._jobs, self._n_rows = [Job(calls.code, steps, calls.n_threads)], schedule.n_rows
         shares = [made.share for made in self._jobs[0].templates]
         self._choice: Choice | None = None
-        if calls.code.may_share(shares, calls.n_threads):
+        if schedule.n_rows and calls.code.may_share(shares, calls.n_threads):
             self._jobs.append(Job(calls.code, steps, calls.n_threads, shared=True))
             most = max(share.most for share in shares)
             self._choice = calls.choices.setdefault(most, Choice())

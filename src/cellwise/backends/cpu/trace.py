@@ -40,7 +40,7 @@ def trace(label: str, files: Callable[[], Mapping[str, str]]) -> None:
         folder = _claimed(Path(place).expanduser(), _as_name(label))
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter: of a user who is not there
         raise ConfigError(f"{VARIABLE}={place}: no trace can be written: {error}") from error
 
 
