@@ -56,3 +56,10 @@ def test_complaints(tmp_path):
     assert complaint(tmp_path, "a.jpg\tA\tdog\n").startswith(
         ", line 1: expected an image and a caption, and found 3 columns"
     )
+
+
+def test_a_header_with_an_open_quote_is_no_header(tmp_path):
+    path = tmp_path / "captions.csv"
+    path.write_text('"image,caption\na.jpg,A dog\n')
+    with pytest.raises(DataError, match=r"captions\.csv, line"):
+        read_captions(path)

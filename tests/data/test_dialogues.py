@@ -83,3 +83,17 @@ def test_the_package_chatterbot_corpus_can_be_read():
     with resources.as_file(folder / "greetings.yml") as path:
         dialogues = read_dialogues(path)
     assert ("Hello", "Hi") in dialogues
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("a.json", '[["hello \\ud83d"]]', "dialogue 1: turn 1: its text holds half a character"),
+        ("a.jsonl", '["hello \\ud83d"]', "line 1: turn 1: its text holds half a character"),
+        ("a.json", "[" * 100_000, "nested too deep"),
+        ("a.jsonl", f"[{'1' * 5000}]", "no JSON: Exceeds the limit"),
+    ],
+)
+def test_what_json_can_hold_and_no_dialogue(tmp_path, name, text, complaint):
+    with pytest.raises(DataError, match=complaint):
+        read_dialogues(written(tmp_path, name, text))

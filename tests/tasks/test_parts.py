@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cellwise.errors import DataError
-from cellwise.tasks.parts import read_parts
+from cellwise.tasks.parts import files_of, read_parts
 from cellwise.tasks.tag_config import TagData
 
 
@@ -74,3 +74,16 @@ def test_a_split_is_made_once(path):
     parts = parts_of(path, dev_share=0.4)
     assert parts["dev"] is parts["dev"]
     assert len(parts) == len(list(parts)) == 3
+
+
+def test_a_pattern_may_lie_in_a_folder_with_marks_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "br[1]"
+    folder.mkdir()
+    (folder / "a.tsv").touch()
+    assert files_of("br[1]/*.tsv") == [Path("br[1]/a.tsv")]
+    assert files_of(f"{folder}/*.tsv") == [folder / "a.tsv"]
+    with pytest.raises(DataError, match="no file matches"):
+        files_of("br[1]/*.csv")
+    with pytest.raises(DataError, match="no file matches"):
+        files_of("nowhere*/x/*.csv")

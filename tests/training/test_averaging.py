@@ -113,3 +113,24 @@ def test_the_average_is_what_is_evaluated_and_saved(tmp_path, monkeypatch):
     assert torch.equal(shown[:4], raw[:4])
     torch.testing.assert_close(shown[5], saved["0.weight"].sum(), **bounds)
     assert not torch.equal(shown[4:], raw[4:])
+
+
+@pytest.mark.parametrize("kind", ["exponential", "stochastic"])
+def test_an_average_that_has_begun_goes_on_when_epochs_are_added(tmp_path, kind):
+    begun = ["training.epochs=2", f"training.averaging={kind}", "training.averaging_start=0"]
+    folder = tmp_path / "run"
+    run.train(configure(tmp_path, *begun), folder)
+    before = load_checkpoint(folder).tensors["average"]
+    more = configure(tmp_path, *begun[1:2], "training.epochs=3", "training.averaging_start=0.9")
+    run.train(more, folder, resume=True)
+    after = load_checkpoint(folder).tensors["average"]
+    assert after["n_averaged"] > before["n_averaged"]
+
+
+def test_an_average_of_another_kind_begins_anew(tmp_path):
+    folder, start = tmp_path / "run", "training.averaging_start=0"
+    first = configure(tmp_path, "training.epochs=2", "training.averaging=exponential", start)
+    run.train(first, folder)
+    second = configure(tmp_path, "training.epochs=4", "training.averaging=stochastic", start)
+    run.train(second, folder, resume=True)
+    assert load_checkpoint(folder).tensors["average"]["n_averaged"] == 2  # ends of epochs

@@ -209,3 +209,8 @@ def test_a_dot_between_quotes_belongs_to_a_name():
     )
     with pytest.raises(ConfigError, match=r"^--set data.train.x=3: 'data.train' is a table"):
         load_config("classify", ["data.train.x=3"])
+
+
+def test_quotes_without_an_equals_sign_are_told_at_once():
+    with pytest.raises(ConfigError):
+        parse_overrides(["data.x" + '""' * 500])

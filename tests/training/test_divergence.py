@@ -61,3 +61,10 @@ def test_a_dev_metric_that_is_no_number_ends_training_with_one_message(
         f"the dev metric accuracy became {value} at step 16 (epoch 2), with learning rate 0."
     )
     assert "The checkpoint of step 8 is kept." in str(caught.value)
+
+
+def test_the_advice_is_of_the_highest_rate_whatever_it_has_come_down_to(tmp_path):
+    config = configure(tmp_path, "model.explode_at=10", "training.schedule=linear")
+    with pytest.raises(DivergedError) as caught:
+        run.train(config, tmp_path / "run")
+    assert str(caught.value).endswith("--set training.learning_rate=0.01")

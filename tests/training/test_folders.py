@@ -113,3 +113,49 @@ def test_an_unknown_device_is_said(folder):
     with pytest.raises(ConfigError) as caught:
         run.load_run(folder, device="foo")
     assert str(caught.value) == '"foo" is no device; write "cpu", "cuda" or "auto"'
+
+
+def test_a_run_killed_while_it_wrote_its_first_checkpoint_starts_again(tmp_path, folder):
+    (folder / "last" / "state.json").unlink()
+    (folder / "last" / ".step-8.safetensors.77.part").write_bytes(b"half")
+    (folder / ".model.safetensors.77.part").write_bytes(b"half")
+    assert run.train(configure(tmp_path), folder, resume=True).epochs == 4
+    assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("change", ["training.precision=float16", "training.processes=2"])
+def test_a_refused_resume_leaves_the_run_as_it_is(tmp_path, folder, change, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError):
+        run.train(configure(tmp_path, change), folder, resume=True)
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path):
+    with pytest.raises(ConfigError, match="float16"):
+        run.train(configure(tmp_path, "training.precision=float16"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_the_count_of_steps_depends_on_stays(tmp_path, folder):
+    with pytest.raises(ConfigError, match=r"training\.accumulate"):
+        run.train(configure(tmp_path, "training.accumulate=2"), folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("vocabularies.json", {"counts": [1]}),
+        ("last/state.json", {"position": {"batch": "x"}}),
+        ("last/state.json", {"data": "x"}),
+    ],
+)
+def test_damaged_files_are_said_to_be(tmp_path, folder, file, change):
+    path = folder / file
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, **change}))
+    if file == "vocabularies.json" and not set(change) & set(values):
+        pytest.skip("the toy keeps nothing of this kind")
+    with pytest.raises((ConfigError, DataError)):
+        run.train(configure(tmp_path), folder, resume=True)

@@ -55,7 +55,7 @@ def test_a_restored_state_goes_on_bit_for_bit(name):
     first = build_optimiser(parts, config)
     stepped(parts, first, 3)
     second = build_optimiser(parts, config)
-    restore_optimiser(second, optimiser_tensors(first))
+    restore_optimiser(second, parts, optimiser_tensors(first, parts))
     stepped(parts, second, 3, first=3)
     assert all(map(torch.equal, weights(whole), weights(parts)))
 
@@ -103,7 +103,7 @@ def test_rows_of_a_table_are_learnt_as_the_whole_table_is():
         m.table.weight.grad is not None and m.table.weight.grad.is_sparse for m in (rows, whole)
     ] == [True, False]
     torch.testing.assert_close(found, wanted, **EXACT)
-    states = optimiser_tensors(sparse), optimiser_tensors(dense)
+    states = optimiser_tensors(sparse, rows), optimiser_tensors(dense, whole)
     torch.testing.assert_close(*states, **EXACT)
 
 
@@ -123,3 +123,37 @@ def test_a_table_that_another_module_reads_too_has_a_whole_gradient():
     model.again.weight = model.table.weight
     build_optimiser(model, TrainingConfig(optimizer="adagrad"))
     assert not model.table.sparse
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.01), (0.01, 0.0)])
+def test_a_state_finds_its_parameters_when_torch_numbers_them_otherwise(before, after):
+    """AdaGrad has tables of vectors in a group of their own, unless weights decay."""
+    model = Words()
+    first = build_optimiser(model, TrainingConfig(optimizer="adagrad", weight_decay=before))
+    trained(model, first, 0.5)
+    second = build_optimiser(model, TrainingConfig(optimizer="adagrad", weight_decay=after))
+    restore_optimiser(second, model, optimiser_tensors(first, model))
+    for parameter in model.parameters():
+        assert torch.equal(second.state[parameter]["sum"], first.state[parameter]["sum"])
+
+
+def test_a_state_with_torchs_numbers_is_read_too():
+    config = TrainingConfig(optimizer="adam", learning_rate=0.1)
+    model = model_of()
+    first, second = build_optimiser(model, config), build_optimiser(model, config)
+    stepped(model, first, 3)
+    numbered = {
+        f"{number}.{name}": value
+        for number, state in first.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    restore_optimiser(second, model, numbered)
+    for parameter in model.parameters():
+        assert torch.equal(second.state[parameter]["exp_avg"], first.state[parameter]["exp_avg"])
+
+
+def test_a_state_of_another_shape_is_refused():
+    model = model_of()
+    optimiser = build_optimiser(model, TrainingConfig(optimizer="adam"))
+    with pytest.raises(ValueError, match="another shape than its parameter"):
+        restore_optimiser(optimiser, model, {"exp_avg.weight": torch.zeros(2, 2)})

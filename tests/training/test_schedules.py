@@ -53,3 +53,10 @@ def test_step_is_the_schedule_of_zaremba_and_others():
 def test_more_steps_than_planned_keep_the_rate_at_the_end():
     schedule = Schedule(TrainingConfig(schedule="linear"), 10)
     assert schedule.rate(1000) == 0.0
+
+
+def test_what_plateau_came_down_to_is_nothing_to_other_schedules():
+    settings = {"learning_rate": 1.0, "schedule": "constant"}
+    assert Schedule(TrainingConfig(**settings), total=4, factor=0.25).rate(1) == 1
+    settings["schedule"] = "plateau"
+    assert Schedule(TrainingConfig(**settings), total=4, factor=0.25).rate(1) == 0.25

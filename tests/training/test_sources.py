@@ -5,9 +5,12 @@ import pytest
 from cellwise import cells
 from cellwise.errors import ConfigError, EquationError
 from cellwise.tasks.transduce_config import TransduceData
+from cellwise.training.config import load_config
 from cellwise.training.sources import (
+    absolute,
     cell_equations,
     cell_source,
+    is_folder,
     present_defaults,
     recipe_names,
     recipe_text,
@@ -69,3 +72,23 @@ def test_paths_start_at_the_folder_given(tmp_path):
 def test_recipes_are_found_by_name():
     assert "pronounce" in recipe_names()
     assert "task = " in recipe_text("pronounce")
+
+
+def test_homes_and_links_that_are_not_there_are_paths_as_any_other(tmp_path):
+    assert absolute("~nobody-at-all/x.tsv", tmp_path) == tmp_path / "~nobody-at-all" / "x.tsv"
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert absolute("a", tmp_path) == tmp_path / "a"
+    with pytest.raises(ConfigError, match="can be no path"):
+        absolute("a\0b", tmp_path)
+
+
+def test_a_folder_with_the_name_of_a_recipe_is_one_only_with_a_run_in_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("classify", "mine"):
+        (tmp_path / name).mkdir()
+    assert not is_folder("classify", "config.toml")
+    assert is_folder("mine", "config.toml")
+    assert load_config("classify").task == "classify"
+    (tmp_path / "classify" / "config.toml").touch()
+    assert is_folder("classify", "config.toml")

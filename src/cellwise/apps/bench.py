@@ -110,13 +110,7 @@ def bench(
     modes, beside = _list("--mode", mode, _mode), _list("--peers", peers, _peer, empty=True)
     named = tuple(_cell(name) for name in _names(cells or [], all_=all_))
     numbers = _list("--threads", threads, _threads) if threads else (_torch_threads(),)
-    for file in (markdown_file, json_file):
-        if file is not None:
-            check_writable(file)
-    if backend is not Backend.reference:
-        from cellwise.backends.cpu.target import chosen
-
-        chosen()  # says what is wrong with CELLWISE_TARGET
+    _check_beforehand([markdown_file, json_file], backend)
     from cellwise.bench.grid import Grid, Manner
 
     like = _like(steps, dtype, backend, bidirectional=bidirectional)
@@ -131,17 +125,24 @@ def bench(
         raise BackendError(f"nothing was measured; {left_out[-1]}")
 
 
-def check_writable(file: Path) -> None:
-    """Look beforehand whether a file can be written, without changing it.
+def _check_beforehand(files: list[Path | None], backend: Backend) -> None:
+    """Whether the files can be written, which stay as they are, and kernels be compiled.
 
     Raises:
-        OSError: it cannot.
+        OSError: a file cannot be written.
+        BackendError: CELLWISE_TARGET names no instruction set of this machine.
     """
-    is_new = not file.exists()
-    with file.open("ab"):
-        pass
-    if is_new:
-        file.unlink()
+    for file in files:
+        if file is not None:
+            is_new = not file.exists()
+            with file.open("ab"):
+                pass
+            if is_new:
+                file.unlink()
+    if backend is not Backend.reference:
+        from cellwise.backends.cpu.target import chosen
+
+        chosen()
 
 
 def _like(steps: int, dtype: DtypeName, backend: Backend, *, bidirectional: bool) -> Workload:

@@ -70,15 +70,15 @@ def choose_run(
     """The configuration to train with and the run folder that the arguments mean."""
     from cellwise.training.config import load_config
     from cellwise.training.run import load_run_config
-    from cellwise.training.sources import exists
+    from cellwise.training.sources import is_folder
 
     if not config and not (resume and out):
         raise ConfigError(
             "say what to train: `cellwise train CONFIG.toml` or `cellwise train RECIPE` "
             "(`cellwise recipes` lists them), or go on with a run: `cellwise train RUN --resume`"
         )
-    is_folder = exists(Path(config)) and Path(config).is_dir()
-    if resume and (not config or is_folder):
+    of_run = bool(config) and is_folder(config, "config.toml")
+    if resume and (not config or of_run):
         folder = Path(config) if config else out
         assert folder is not None
         if out is not None and out.resolve() != folder.resolve():
@@ -89,7 +89,7 @@ def choose_run(
             f"there is no run {config}, nor does --out say where one is: "
             "`cellwise train RUN --resume` goes on with the run in the folder RUN"
         )
-    if is_folder:
+    if of_run:
         raise ConfigError(f"{config} is a folder; to go on with the run in it, add --resume")
     return load_config(config, overrides), out or _default_folder(config)
 

@@ -111,15 +111,15 @@ def choose_search(
         ConfigError: they contradict each other, or a key or a value is not accepted.
     """
     from cellwise.training.config import load_config
-    from cellwise.training.sources import exists
+    from cellwise.training.sources import is_folder
     from cellwise.training.tune_search import Search
     from cellwise.training.tune_settings import load_settings
 
     out, storage = place
     folder = Path(config) if config else out
-    is_folder = exists(Path(config)) and Path(config).is_dir()
+    of_search = bool(config) and is_folder(config, "base.toml", "study.db")
     said = {f"tune.{key}": f"--{key} {value}" for key, value in changes.items()}
-    if resume and folder is not None and (not config or is_folder):
+    if resume and folder is not None and (not config or of_search):
         if out is not None and out.resolve() != folder.resolve():
             raise ConfigError(f"--resume goes on in {folder}; --out {out} is another folder")
         if vary or overrides:
@@ -135,7 +135,7 @@ def choose_search(
         )
     if resume and out is None:
         raise ConfigError("say which search to resume: `cellwise tune FOLDER --resume`")
-    if is_folder:
+    if of_search:
         raise ConfigError(f"{config} is a folder; to go on with the search in it, add --resume")
     settings = load_settings(config, {**changes, **parse_vary(vary)}, said)
     return Search.make(load_config(config, overrides), settings), out or _default_folder(config)

@@ -60,13 +60,13 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                 yield f"{path}, line {number}", line.split("\t")
         return
     rows = csv.reader((f"{line}\n" for _, line in read_lines(path)), strict=True)
-    header = next((row for row in rows if row), [])
-    if header != HEADER:
-        raise DataError(
-            f"{path}, line {rows.line_num}: expected the header image,caption or a tab between "
-            f"an image and its caption, and found '{first.strip()[:60]}'"
-        )
     try:
+        header = next((row for row in rows if row), [])
+        if header != HEADER:
+            raise DataError(
+                f"{path}, line {rows.line_num}: expected the header image,caption or a tab "
+                f"between an image and its caption, and found '{first.strip()[:60]}'"
+            )
         for row in rows:
             if row:
                 yield f"{path}, line {rows.line_num}", row

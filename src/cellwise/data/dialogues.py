@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cellwise.data.json_values import json_value, whole_text
 from cellwise.data.lines import read_lines
 from cellwise.errors import ConfigError, DataError
 
@@ -58,10 +58,8 @@ def _of_text(path: Path) -> Iterator[list[str]]:
 
 
 def _of_json(path: Path) -> Iterator[list[str]]:
-    try:
-        values = json.loads("\n".join(line for _, line in read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from error
+    text = "\n".join(line for _, line in read_lines(path))
+    values = json_value(text, str(path), more="line")
     if not isinstance(values, list):
         raise DataError(f"{path}: the file must hold a list of dialogues")
     for number, value in enumerate(values, 1):
@@ -71,11 +69,8 @@ def _of_json(path: Path) -> Iterator[list[str]]:
 def _of_json_lines(path: Path) -> Iterator[list[str]]:
     for number, line in read_lines(path):
         if line.strip():
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: no JSON: {error.msg}") from error
-            yield _turns(value, f"{path}, line {number}")
+            place = f"{path}, line {number}"
+            yield _turns(json_value(line, place), place)
 
 
 def _of_yaml(path: Path) -> Iterator[list[str]]:
@@ -89,6 +84,8 @@ def _of_yaml(path: Path) -> Iterator[list[str]]:
         values = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - makes nothing but texts
     except yaml.YAMLError as error:
         raise DataError(f"{path}: no YAML: {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: lists are nested too deep") from error
     conversations = values.get("conversations") if isinstance(values, dict) else None
     if not isinstance(conversations, list):
         raise DataError(f"{path}: the file must hold a list under 'conversations'")
@@ -110,7 +107,7 @@ def _text(turn: Any, place: str) -> str:
     text = turn.get("utterance") if isinstance(turn, dict) else turn
     if not isinstance(text, str):
         raise DataError(f'{place} must be a text, or an object with an "utterance"')
-    return text
+    return whole_text(text, "its text", place)
 
 
 FORMS: Mapping[str, Callable[[Path], Iterator[list[str]]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +82,7 @@ def _rows(path: Path) -> NDArray[np.floating]:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is no .npy file of numbers: {error}") from error
     if not isinstance(rows, np.ndarray) or not np.issubdtype(rows.dtype, np.floating):
         raise DataError(f"{path} is no .npy file of floating-point numbers")

@@ -125,7 +125,13 @@ def _square(stream: IO[bytes], size: int, place: str) -> NDArray[np.uint8]:
             upright = _in_bytes(ImageOps.exif_transpose(image), image.format).convert("RGB")
             scaled = upright.resize((size, size), Image.Resampling.BILINEAR)
             return np.array(scaled, np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        RuntimeError,  # of decoders, NotImplementedError among them
+        Image.DecompressionBombError,
+    ) as error:
         raise DataError(f"{place} is no image that can be read: {_cause(error)}") from error
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cellwise.data.json_values import json_value, whole_text
 from cellwise.data.lines import read_lines
 from cellwise.errors import DataError, nearest
 
@@ -135,12 +136,7 @@ def _place_of(column: Column, header: Sequence[str], path: Path) -> int:
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{place}, column {error.colno}: no JSON: {error.msg}") from error
-    except RecursionError as error:
-        raise DataError(f"{place}: lists or objects are nested too deep") from error
+    found = json_value(line, place, more="column")
     if not isinstance(found, dict):
         raise DataError(f'{place}: expected a JSON object, as in {{"text": …, "label": …}}')
     return found
@@ -160,28 +156,17 @@ def _text(found: dict[str, Any], key: str, place: str) -> str:
     text = _value(found, key, place)
     if not isinstance(text, str):
         raise DataError(f"{place}: the value of '{key}' is no text")
-    return _whole(text.strip(), key, place)
+    return whole_text(text.strip(), f"the value of '{key}'", place)
 
 
 def _label(found: dict[str, Any], key: str, place: str) -> str | tuple[str, ...]:
     value = _value(found, key, place)
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
-        names = (_whole(_written(one), key, place) for one in value)
+        names = (whole_text(_written(one), f"the value of '{key}'", place) for one in value)
         return tuple(name for name in names if name)
     if not isinstance(value, str | int | float):
         raise DataError(f"{place}: the value of '{key}' is no label and no list of labels")
-    return _whole(_written(value), key, place)
-
-
-def _whole(text: str, key: str, place: str) -> str:
-    """A text, unless it was cut within a character: half of one is nothing that UTF-8 can hold."""
-    half = next((sign for sign in text if "\ud800" <= sign <= "\udfff"), "")
-    if half:
-        raise DataError(
-            f"{place}: the value of '{key}' holds half a character (\\u{ord(half):04x}); it was "
-            "cut within it"
-        )
-    return text
+    return whole_text(_written(value), f"the value of '{key}'", place)
 
 
 def _written(value: str | float) -> str:

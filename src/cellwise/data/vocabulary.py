@@ -97,8 +97,11 @@ class Vocabulary:
     def from_json(cls, values: dict[str, Any]) -> Vocabulary:
         """The vocabulary that `to_json` gave. Raises DataError when the values are none."""
         try:
-            return cls(values["symbols"], values["counts"], specials=values["specials"])
-        except (KeyError, TypeError) as error:
+            symbols, counts, specials = (values[k] for k in ("symbols", "counts", "specials"))
+            if len(symbols) != len(counts):
+                raise ValueError("there is not one count for each symbol")
+            return cls(list(symbols), list(map(int, counts)), specials=list(specials))
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "this is no saved vocabulary: it needs the lists 'specials', 'symbols' and 'counts'"
             ) from error

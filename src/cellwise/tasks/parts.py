@@ -99,7 +99,10 @@ def files_of(name: str) -> list[Path]:
     path = Path(name)
     if not any(mark in name for mark in "*?[") or path.exists():
         return [path]
-    found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    start = path.parent
+    while not start.is_dir():
+        start = start.parent
+    found = sorted(start.glob(str(path.relative_to(start))))
     if not found:
         raise DataError(f"{name}: no file matches this pattern")
     return found

@@ -38,6 +38,11 @@ class Average:
             self._averaged = AveragedModel(model, multi_avg_fn=decay)
 
     @property
+    def kind(self) -> str:
+        """Which average it is, as `averaging` has it: another one begins anew."""
+        return self._config.averaging
+
+    @property
     def model(self) -> nn.Module:
         """The model to evaluate and save."""
         if self._averaged is None or not self._averaged.n_averaged:
@@ -46,13 +51,17 @@ class Average:
 
     def update(self, at: Position, *, epoch_over: bool) -> None:
         """Told after each step, before the position's epoch is closed."""
-        config = self._config
+        config, averaged = self._config, self._averaged
+        if averaged is None:
+            return
+        begun = bool(averaged.n_averaged)  # also where more epochs have put off the start since
         if config.averaging == "stochastic":
-            ready = epoch_over and at.epoch + 1 > config.averaging_start * config.epochs
+            begins = at.epoch + 1 > config.averaging_start * config.epochs
+            ready = epoch_over and (begun or begins)
         else:
-            ready = at.step > config.averaging_start * self._total
-        if self._averaged is not None and ready:
-            self._averaged.update_parameters(self._model)
+            ready = begun or at.step > config.averaging_start * self._total
+        if ready:
+            averaged.update_parameters(self._model)
 
     def tensors(self) -> dict[str, Tensor]:
         """The average and how many weights are in it, for a checkpoint; nothing without one."""

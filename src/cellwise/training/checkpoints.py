@@ -44,6 +44,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write in a run folder."""
+    for place in (folder, folder / "last"):
+        for part in place.glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename in `folder` last through a power cut, where the system can."""
     if not hasattr(os, "O_DIRECTORY"):

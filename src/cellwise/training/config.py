@@ -16,13 +16,13 @@ from cellwise.tasks.base import Section, Task
 from cellwise.tasks.fields import NOISE
 from cellwise.training.complaints import build_section, unknown_key
 from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
-from cellwise.training.sources import exists, present_defaults, recipe_text, settle
+from cellwise.training.sources import exists, present_defaults, recipe_names, recipe_text, settle
 
 Tables = dict[str, Any]
 
 _QUOTED = r""" "[^"]*" | '[^']*' """
 _PLACE = re.compile(rf"(?:{_QUOTED} | [^.])+ | (?<=\.)(?=\.|$) | ^(?=\.|$)", re.VERBOSE)
-_EQUALS = re.compile(rf"((?:{_QUOTED} | [^=])*?) = (.*)", re.VERBOSE | re.DOTALL)
+_EQUALS = re.compile(rf"((?>{_QUOTED} | [^=])*?) = (.*)", re.VERBOSE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def find_config(where: str | Path) -> tuple[str, Path, str]:
         ConfigError: it cannot be read.
     """
     path = Path(where)
-    if path.suffix == ".toml" or exists(path) or len(path.parts) > 1:
+    is_recipe = str(where) in recipe_names() and not path.is_file()
+    if not is_recipe and (path.suffix == ".toml" or exists(path) or len(path.parts) > 1):
         return read_text(path), path.parent, str(where)
     return recipe_text(str(where)), Path.cwd(), f"recipe {where}"
 

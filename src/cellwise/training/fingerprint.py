@@ -27,7 +27,7 @@ def check_same_data(saved: Mapping[str, Any] | None, found: Fingerprint) -> None
         ConfigError: the data changed.
     """
     for part, now in found.items() if saved is not None else ():
-        before = (saved or {}).get(part)
+        before = saved.get(part) if isinstance(saved, Mapping) else None
         if before != now:
             raise ConfigError(
                 f"the {part} examples changed since the run stopped: {_told(before, now)}. "

@@ -6,16 +6,24 @@ import contextlib
 import errno
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from cellwise.errors import ConfigError
-from cellwise.training.checkpoints import has_checkpoint
+from cellwise.training.checkpoints import has_checkpoint, write_atomically, write_json
 
 RUN_FILES = ("config.toml", "vocabularies.json")
 """What every run folder holds from its start."""
 
 _NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def write_start(folder: Path, vocabularies: Mapping[str, Any], config: str) -> None:
+    """What a run folder holds before its first checkpoint."""
+    write_json(folder / "vocabularies.json", vocabularies)
+    (folder / "last").mkdir(exist_ok=True)
+    write_atomically(folder / "config.toml", config.encode())
 
 
 @contextlib.contextmanager
@@ -91,7 +99,7 @@ def _check(folder: Path, *, resume: bool) -> None:
         raise ConfigError(
             f"{folder} holds files, but no run to resume. Choose another --out, without --resume"
         )
-    if (folder / "model.safetensors").exists():
+    if (folder / "model.safetensors").exists() and not (folder / "last").is_dir():
         raise ConfigError(
             f"{folder} holds a trained model, but no checkpoint to go on from: its folder 'last' "
             "is gone. Use the model as it is, or start a new run with another --out"

@@ -88,9 +88,13 @@ class Loop:
             raise
         finally:
             self.setting.reporter.end()
-            if self._metrics is not None:
-                self._metrics.close()
+            self.close()
         return why
+
+    def close(self) -> None:
+        """Let go of the file of metrics."""
+        if self._metrics is not None:
+            self._metrics.close()
 
     def _seed_or_restore(self, checkpoint: Checkpoint | None) -> None:
         torch.manual_seed(self.config.seed + self.setting.processes.rank)
@@ -156,6 +160,7 @@ class Loop:
             value,
             where=f"at step {step} (epoch {epoch})",
             rate=self.schedule.rate(step, epoch),
+            highest=self.config.learning_rate,
             folder=self.setting.folder,
             saved=self._saved_step,
         )

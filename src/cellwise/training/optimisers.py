@@ -70,22 +70,40 @@ def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def optimiser_tensors(optimiser: optim.Optimizer) -> dict[str, Tensor]:
-    """The state as tensors, keyed "parameter number.quantity"; settings are not part of it."""
-    states = optimiser.state_dict()["state"]
+def optimiser_tensors(optimiser: optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
+    """The state as tensors, keyed "quantity.parameter"; settings are not part of it.
+
+    How torch numbers parameters depends on settings that may change when a run goes on.
+    """
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
     return {
-        f"{number}.{name}": value
-        for number, state in states.items()
-        for name, value in state.items()
+        f"{quantity}.{names[id(parameter)]}": value
+        for parameter, state in optimiser.state.items()
+        for quantity, value in state.items()
         if isinstance(value, Tensor)
     }
 
 
-def restore_optimiser(optimiser: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Take over what `optimiser_tensors` gave."""
+def restore_optimiser(
+    optimiser: optim.Optimizer, model: nn.Module, tensors: Mapping[str, Tensor]
+) -> None:
+    """Take over what `optimiser_tensors` gave, now or, by torch's numbers, in earlier versions.
+
+    Raises:
+        KeyError: a parameter is not the model's.
+        ValueError: a parameter has another shape.
+    """
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    number_of = {id(parameter): number for number, parameter in enumerate(parameters)}
+    named = {name: number_of.get(id(p), -1) for name, p in model.named_parameters()}
     states: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        number, name = key.split(".", 1)
-        states.setdefault(int(number), {})[name] = value
+        first, rest = key.split(".", 1)
+        number, quantity = (int(first), rest) if first.isdecimal() else (named[rest], first)
+        if number < 0:
+            continue  # it is not learnt any more
+        if value.dim() and value.shape != parameters[number].shape:
+            raise ValueError(f"the optimiser's '{key}' has another shape than its parameter")
+        states.setdefault(number, {})[quantity] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})

@@ -17,13 +17,12 @@ from torch import Tensor, nn
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Answer, Part, Report, Task
 from cellwise.training.checkpoints import (
+    clear_parts,
     has_checkpoint,
     load_checkpoint,
     load_weights,
     read_json,
     read_tensors,
-    write_atomically,
-    write_json,
 )
 from cellwise.training.complaints import build_section
 from cellwise.training.config import (
@@ -35,7 +34,7 @@ from cellwise.training.config import (
 )
 from cellwise.training.counting import Counted, counted
 from cellwise.training.fingerprint import check_same_data, fingerprint
-from cellwise.training.folders import locked, prepared
+from cellwise.training.folders import locked, prepared, write_start
 from cellwise.training.loop import Loop, Setting
 from cellwise.training.members import check_devices, train_together
 from cellwise.training.processes import Processes, find_device
@@ -300,6 +299,8 @@ def _train(
     goes_on = resume and has_checkpoint(folder)
     if goes_on:
         check_resumable(load_run_config(folder), config)
+    if processes.main:
+        clear_parts(folder)
     processes.wait()
     loop = _make_loop(config, folder, processes, shown, goes_on=goes_on)
     with watch_signals() as stop:
@@ -326,17 +327,21 @@ def _make_loop(
     _check_judged(task, {"dev": dev, "test": task.read("test")})
     torch.manual_seed(config.training.seed)
     model = task.build()
+    setting = Setting(task, train_examples, dev, data, config.training, folder, processes, reporter)
+    loop = Loop(setting, model, checkpoint)  # it may refuse: the folder is as it was until then
     if processes.main:
-        write_json(folder / "vocabularies.json", task.vocabularies())
-        write_atomically(folder / "config.toml", write_config(config).encode())
+        try:
+            write_start(folder, task.vocabularies(), write_config(config))
+        except BaseException:
+            loop.close()
+            raise
     reporter.note(f"run folder: {folder}")
     weights = sum(p.numel() for p in model.parameters())
     reporter.note(
         f"{config.task}: {len(train_examples):,} training and {len(dev):,} dev examples, "
         f"{weights:,} weights, {processes.device}"
     )
-    setting = Setting(task, train_examples, dev, data, config.training, folder, processes, reporter)
-    return Loop(setting, model, checkpoint)
+    return loop
 
 
 def _read(task: Task[Any, Any], part: Part) -> Sequence[Any]:
@@ -361,7 +366,7 @@ def _restore(task: Task[Any, Any], folder: Path) -> None:
     values = read_json(path)
     try:
         task.restore(values)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: it holds no vocabularies of the task") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error

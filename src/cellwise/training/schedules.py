@@ -64,7 +64,8 @@ class Schedule:
         warmup = self.config.warmup_steps
         rise = min(1.0, step / warmup) if warmup else 1.0
         shape = SHAPES[self.config.schedule](step, warmup, self.total)
-        return self.config.learning_rate * self.factor * rise * shape * self._decay(epoch)
+        factor = self.factor if self.config.schedule == "plateau" else 1.0
+        return self.config.learning_rate * factor * rise * shape * self._decay(epoch)
 
     def _decay(self, epoch: int) -> float:
         """What "step" has come down to, as in Zaremba et al. 2014, section 4 (arXiv:1409.2329)."""

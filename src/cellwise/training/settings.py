@@ -13,7 +13,7 @@ ScheduleName = Literal["constant", "cosine", "linear", "plateau", "step", "inver
 AveragingName = Literal["none", "exponential", "stochastic"]
 PrecisionName = Literal["float32", "bfloat16", "float16"]
 
-FIXED_ON_RESUME = ("batch_size", "optimizer", "seed")
+FIXED_ON_RESUME = ("batch_size", "accumulate", "optimizer", "seed")
 """What a run that goes on must keep: its position and its optimiser's state depend on it."""
 
 
@@ -95,7 +95,10 @@ class TrainingConfig(Section):
         description="'auto' (an accelerator if there is one), 'cpu', 'cuda', 'cuda:1', 'mps'",
     )
     threads: int = Field(
-        0, ge=0, description="threads of the CPU's work, of all processes; 0: as torch chooses"
+        0,
+        ge=0,
+        le=1024,
+        description="threads of the CPU's work, of all processes; 0: as torch chooses",
     )
     processes: int = Field(
         1, ge=1, description="processes that train together, each with its own batches"

@@ -59,12 +59,13 @@ class Moving:
             "data": data,
             "processes": self.processes.count,
             "precision": self.descent.precision.record(),
+            "averaging": self.average.kind,
         }
         return Checkpoint(
             state,
             {
                 "model": dict(self.descent.model.state_dict()),
-                "optimiser": optimiser_tensors(self.descent.optimiser),
+                "optimiser": optimiser_tensors(self.descent.optimiser, self.descent.model),
                 "average": self.average.tensors(),
                 **{_own("random", rank): tensors for rank, tensors in enumerate(random)},
                 **{_own("carried", rank): tensors for rank, tensors in enumerate(carried)},
@@ -81,15 +82,17 @@ class Moving:
         self._check_processes(checkpoint.state)
         model, average = (checkpoint.tensors.get(name, {}) for name in ("model", "average"))
         load_weights(self.descent.model, model, source=source)
-        self.average.restore(average, source=source)
+        if checkpoint.state.get("averaging", self.average.kind) == self.average.kind:
+            self.average.restore(average, source=source)
         try:
-            restore_optimiser(self.descent.optimiser, checkpoint.tensors.get("optimiser", {}))
+            optimised = checkpoint.tensors.get("optimiser", {})
+            restore_optimiser(self.descent.optimiser, self.descent.model, optimised)
             self.descent.precision.restore(checkpoint.state.get("precision", {}))
             self._restore_random(checkpoint.tensors[_own("random", self.processes.rank)])
             carried = checkpoint.tensors.get(_own("carried", self.processes.rank), {})
             self.task.carry({name: kept.to(self.device) for name, kept in carried.items()})
             return Position.of(checkpoint.state["position"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
             raise DataError(f"{source} is damaged: its parts are not a checkpoint's") from error
 
     def _check_processes(self, state: Mapping[str, Any]) -> None:

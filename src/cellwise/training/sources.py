@@ -34,6 +34,14 @@ def recipe_names() -> list[str]:
     )
 
 
+def is_folder(where: str, *marks: str) -> bool:
+    """Whether a folder is meant: with the name of a recipe only one that holds such a file."""
+    path = Path(where)
+    if not exists(path) or not path.is_dir():
+        return False
+    return where not in recipe_names() or any(exists(path / mark) for mark in marks)
+
+
 def recipe_text(name: str) -> str:
     """The TOML text of a recipe.
 
@@ -70,7 +78,7 @@ def _settled(key: str, value: Any, base: Path | None) -> Any:
     if is_cell(key):
         return cell_source(value, base or Path.cwd())
     if key in FILES and value and base is not None:
-        return str((base / Path(value).expanduser()).resolve())
+        return str(absolute(value, base))
     return value
 
 
@@ -111,12 +119,35 @@ def exists(path: Path) -> bool:
     """Whether there is something at `path`; False for what no name can be, such as a long one."""
     try:
         return path.exists()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
+def absolute(value: str, base: Path) -> Path:
+    """The path that a text names, from the folder `base`, without links; `~` is the home folder.
+
+    Raises:
+        ConfigError: no path can be so.
+    """
+    path = base / _at_home(value)
+    try:
+        return path.resolve()
+    except RuntimeError:  # links in a circle: whoever reads the file will say so
+        return path.absolute()
+    except ValueError as error:
+        raise ConfigError(f"{value!r} can be no path: {error}") from error
+
+
+def _at_home(value: str) -> Path:
+    """A path, `~name` being somebody's home folder, if there is somebody of that name."""
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        return Path(value)
+
+
 def _read_cell(value: str, base: Path) -> str:
-    path = base / Path(value).expanduser()
+    path = base / _at_home(value)
     if not exists(path) or not path.is_file():
         hint = nearest(value, cells.names()) or "`cellwise cells` lists the cells."
         raise ConfigError(f"'{value}' is no cell of the zoo, and there is no file {path}. {hint}")

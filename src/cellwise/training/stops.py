@@ -69,10 +69,20 @@ def stopped(folder: Path, step: int) -> StoppedError:
     )
 
 
-def diverged(
-    what: str, value: float, *, where: str, rate: float, folder: Path, saved: int | None
+def diverged(  # noqa: PLR0913 - all that is said
+    what: str,
+    value: float,
+    *,
+    where: str,
+    rate: float,
+    highest: float,
+    folder: Path,
+    saved: int | None,
 ) -> DivergedError:
-    """What is said when `what` ("the loss" or "the gradient") is no finite number somewhere."""
+    """What is said when `what` ("the loss" or "the gradient") is no finite number somewhere.
+
+    `rate` is the learning rate there, `highest` that of the configuration.
+    """
     lines = [
         f"{what} became {value} {where}, with learning rate {rate:.3g}.",
         "  Try a smaller training.learning_rate, more training.warmup_steps, or a smaller "
@@ -83,6 +93,6 @@ def diverged(
     else:
         lines += [
             f"  The checkpoint of step {saved} is kept. Go on from there with:",
-            f"  cellwise train {folder} --resume --set training.learning_rate={rate / 3:.1g}",
+            f"  cellwise train {folder} --resume --set training.learning_rate={highest / 3:.1g}",
         ]
     return DivergedError("\n".join(lines))

@@ -12,7 +12,7 @@ from cellwise import cells
 from cellwise.tasks.base import Section
 from cellwise.training.complaints import build_section
 from cellwise.training.config import find_config, read_toml
-from cellwise.training.sources import exists, refers
+from cellwise.training.sources import absolute, exists, refers
 
 N_TRIALS = 20
 """How many trials a search has that was not told a number, unless it is a whole grid."""
@@ -89,8 +89,8 @@ def _placed(key: str, spec: Any, base: Path) -> Any:
 def _path(value: Any, base: Path) -> Any:
     if not isinstance(value, str) or not value or value in cells.names():
         return value
-    path = base / Path(value).expanduser()
-    return str(path.resolve()) if exists(path) and path.is_file() else value
+    path = absolute(value, base)
+    return str(path) if exists(path) and path.is_file() else value
 
 
 def flattened(table: Any, above: str = "") -> Any:

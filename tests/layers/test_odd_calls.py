@@ -1,0 +1,65 @@
+"""Calls that few make: batches without steps, traces of jit, sequences packed by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.utils.rnn import PackedSequence
+
+import cellwise as cw
+from cellwise.errors import BackendError, ConfigError, StructureError
+from tests.laws.bits import threads
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_a_batch_without_steps_goes_through_large_layers(n_threads: int) -> None:
+    """Whose threads would share their rows, if there were any."""
+    layer = cw.Recurrent("lstm", 8, 256)
+    with threads(n_threads):
+        for x, lengths in (
+            (torch.randn(5, 2, 8), torch.tensor([0, 0])),
+            (torch.zeros(0, 2, 8), None),
+        ):
+            x.requires_grad_()
+            y, state = layer(x, lengths=lengths)
+            assert y.shape == (len(x), 2, 256)
+            assert not y.any() and not state.c.any()
+            y.sum().backward()
+            assert x.grad is not None and not x.grad.any()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trace_of_jit_computes_what_the_layer_does() -> None:
+    forest = cw.Forest.from_parents([[-1, 0, 0, 1, 1]])
+    tree = cw.Recursive("h[n] = tanh(U @ x[n] + W @ sum(h[k] for k in n))", 3, 4)
+    chain, lengths = (
+        cw.Recurrent("lstm", 3, 4, num_layers=2, bidirectional=True),
+        torch.tensor([5, 2]),
+    )
+    tree.requires_grad_(requires_grad=False)
+    chain.requires_grad_(requires_grad=False)
+    calls = (
+        (lambda x: tree(x, forest)[0], torch.randn(5, 3)),
+        (lambda x: chain(x)[0], torch.randn(5, 2, 3)),
+        (lambda x: chain(x, lengths=lengths)[0], torch.randn(5, 2, 3)),
+    )
+    for call, x in calls:
+        with torch.no_grad():
+            traced = torch.jit.trace(call, x, check_trace=False)
+            torch.testing.assert_close(traced(2 * x), call(2 * x))
+    step = cw.Recurrent("lstm", 3, 4).stepper()
+    with pytest.raises(BackendError, match="trace the layer"):
+        torch.jit.trace(step.__call__, torch.randn(3), check_trace=False)
+    assert step(torch.randn(3)).shape == (4,)
+
+
+def test_a_packed_sequence_that_cannot_be_is_refused() -> None:
+    layer = cw.Recurrent("gru", 3, 4)
+    for n_rows, sizes in ((3, [1, 2]), (5, [2, 2])):
+        with pytest.raises(StructureError, match=f"the number of rows, {n_rows}, but they are"):
+            layer(PackedSequence(torch.randn(n_rows, 3), torch.tensor(sizes)))
+
+
+def test_a_report_has_five_calls() -> None:
+    with pytest.raises(ConfigError, match=r"no call 'forwrd'. Did you mean 'forward'\?"):
+        cw.Recurrent("gru", 3, 4).backend_report()["forwrd"]
