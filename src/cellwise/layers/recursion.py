@@ -133,7 +133,10 @@ class Recursion(nn.Module):
         """Fold over x [N, I]: the output of each node, and the states where the sweep ends."""
         self._check(forest)
         order = ordered(forest, leaf=bool(self.cell.system.leaf), down=self.runs_down)
-        return fold_nodes(self._key, order, x, [self.weight(name) for name in self._used])
+        own = self._parameters.get  # quicker than an attribute, if it is one of them
+        found = [(own(name), name) for name in self._used]
+        weights = [self.weight(name) if weight is None else weight for weight, name in found]
+        return fold_nodes(self._key, order, x, weights)
 
     def _check(self, forest: Forest) -> None:
         name = self.cell.name

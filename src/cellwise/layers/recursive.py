@@ -150,7 +150,7 @@ class Recursive(nn.Module):
 
     @property
     def _layers(self) -> list[Recursion]:
-        found = [self.get_submodule(f"layer{n}") for n in range(len(self.directions))]
+        found = [self._modules[f"layer{n}"] for n in range(len(self.directions))]
         return [layer for layer in found if isinstance(layer, Recursion)]
 
     def reset_parameters(self) -> None:
@@ -181,21 +181,22 @@ class Recursive(nn.Module):
         return self._folded(x, forest)
 
     def _folded(self, x: Tensor, forest: Forest) -> tuple[Tensor, Any]:
-        rows = self._checked(x, forest)
+        layers = self._layers
+        rows = self._checked(x, forest, layers[0])
         state: Any = None
-        for number, (layer, way) in enumerate(zip(self._layers, self.directions, strict=True)):
+        for number, (layer, way) in enumerate(zip(layers, self.directions, strict=True)):
             if number and self.dropout and self.training:
                 rows = nn.functional.dropout(rows, self.dropout)
             rows, ends = layer(rows, _turned(forest) if way == "down" else forest)
             state = state_type(tuple(layer.states))(*ends)
         return rows, state
 
-    def _checked(self, x: Tensor, forest: Forest) -> Tensor:
+    def _checked(self, x: Tensor, forest: Forest, first: Recursion) -> Tensor:
         if not isinstance(forest, Forest):
             raise StructureError(f"forest must be a cw.Forest, not {type(forest).__name__}")
-        x = as_weights_are(x, self)
+        x = as_weights_are(x, first)
         counts = [forest.n_nodes]
-        if self._layers[0].only_leaves_read and self.directions[0] == "up":
+        if first.only_leaves_read and self.directions[0] == "up":
             counts.append(len(forest.leaves))
         if x.dim() != 2 or x.shape[1] != self.input_size or x.shape[0] not in counts:
             wanted = " or ".join(f"[{count}, {self.input_size}]" for count in dict.fromkeys(counts))
