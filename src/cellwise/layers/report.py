@@ -55,12 +55,10 @@ def report(serving: str, why: str) -> BackendReport:
     Raises:
         BackendError: CELLWISE_TARGET names an instruction set that is none, or not of this machine.
     """
-    if (
-        serving == "cpu"
-    ):  # which refuses every call where CELLWISE_TARGET names no target of its own
+    if serving == "cpu":
         from cellwise.backends.cpu.target import chosen
 
-        chosen()
+        chosen()  # as every call asks
     reference = "only the reference is differentiable to any order and works under torch.func"
     rows = [
         Served("forward", serving, why),

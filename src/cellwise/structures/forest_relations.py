@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,9 @@ from cellwise.structures.forest_levels import Integers
 Mask = NDArray[np.bool_]
 Known = Sequence[str] | SupportsIndex | None
 """All names of labels, or how many numbers there are; None: those that occur."""
+
+_Told = int | tuple[str, ...] | None
+"""The same, once it is checked."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def named(relations: Iterable[Any], given: Given, known: Known) -> Relations:
     Raises:
         StructureError: a list is too long or short, or a label is not known.
     """
-    _check_known(known)
+    told = _checked(known)
     rows = [
         row if isinstance(row, np.ndarray) else listed(row, f"tree {tree}: the relations")
         for tree, row in enumerate(listed(relations, "relations"))
@@ -83,26 +87,32 @@ def named(relations: Iterable[Any], given: Given, known: Known) -> Relations:
                 f"tree {tree}: has {count} {given.noun}s, but {len(row)} relations"
             )
     if any(isinstance(label, str) for label in _first_read(rows, given)):
-        return _of_names(list(chain.from_iterable(rows)), given, known)
-    return _of_numbers(rows, given, known)
+        return _of_names(list(chain.from_iterable(rows)), given, told)
+    return _of_numbers(rows, given, told)
 
 
-def _check_known(known: object) -> None:
-    """Refuse what is neither all names of labels nor how many numbers there are."""
+def _checked(known: object) -> _Told:
+    """How many numbers there are, or all names; None: those that occur.
+
+    Raises:
+        StructureError: it is neither.
+    """
     if known is None:
-        return
-    if isinstance(known, SupportsIndex):
-        if operator.index(known) < 0:
+        return None
+    if isinstance(known, SupportsIndex) and not isinstance(known, Iterable):
+        count = operator.index(known)
+        if count < 0:
             raise StructureError(f"relation_names must be 0 at least, not {known!r}")
-        return
-    names = [] if isinstance(known, str) or not isinstance(known, Iterable) else list(known)
-    if not names or not all(isinstance(name, str) for name in names):
+        return count
+    names = [None] if isinstance(known, str) or not isinstance(known, Iterable) else list(known)
+    if not all(isinstance(name, str) for name in names):
         raise StructureError(
             f"relation_names must be a list of names, or how many numbers there are, not {known!r}"
         )
-    for place, name in enumerate(names):
-        if name in names[:place]:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise StructureError(f"relation_names holds '{name}' twice")
+    return tuple(map(str, names))
 
 
 def _first_read(rows: Sequence[Any], given: Given) -> Iterator[object]:
@@ -111,8 +121,8 @@ def _first_read(rows: Sequence[Any], given: Given) -> Iterator[object]:
         yield from (row[place] for place in np.flatnonzero(read)[:1])
 
 
-def _of_names(labels: Sequence[object], given: Given, known: Known) -> Relations:
-    if isinstance(known, SupportsIndex):
+def _of_names(labels: Sequence[object], given: Given, known: _Told) -> Relations:
+    if isinstance(known, int):
         raise StructureError("the relations are names, so relation_names must be names too")
     found = [
         _name(label, place, given)
@@ -143,15 +153,15 @@ def _name(label: object, place: np.int64, given: Given) -> str:
     )
 
 
-def _of_numbers(rows: Sequence[Any], given: Given, known: Known) -> Relations:
+def _of_numbers(rows: Sequence[Any], given: Given, known: _Told) -> Relations:
     nothing = np.zeros(0, np.int64)
     parts = [
         whole_numbers(_read_alone(row, read), f"tree {tree}: the relations")
         for tree, (row, read) in enumerate(zip(rows, given.read_of_trees(), strict=True))
     ]
     found = np.concatenate([nothing, *parts])
-    names = () if known is None or isinstance(known, SupportsIndex) else tuple(known)
-    n_relations = int(known) if isinstance(known, SupportsIndex) else len(names)
+    names = known if isinstance(known, tuple) else ()
+    n_relations = known if isinstance(known, int) else len(names)
     if known is None:
         n_relations = int(found.max(initial=-1)) + 1
     for place in np.flatnonzero((found < 0) | (found >= n_relations))[:1]:

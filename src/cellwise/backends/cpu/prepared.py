@@ -42,7 +42,7 @@ def have_form(
     """Whether compiled code can read tensors as they lie; without a line of Python for each."""
     return (
         list(map(_shape, tensors)) == shapes
-        and {*map(_dtype, tensors)} == {dtype}
+        and {*map(_dtype, tensors)} <= {dtype}
         and all(map(_is_cpu, tensors))
         and all(map(Tensor.is_contiguous, tensors))
     )
