@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,17 @@ def test_a_relay_sends_every_word():
     for _ in range(5):
         member.hear(heard)
     assert heard.words == [("epoch 1/2", 10, 3), (1, "loss 1"), ("a note",), (1, 0.5), ("end",)]
+
+
+def test_a_process_killed_amid_a_word_has_ended():
+    here, there = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=int)
+    process.start()
+    member = Member(process, here)
+    os.write(there.fileno(), struct.pack("!i", 100) + b"half")
+    there.close()
+    member.hear(Heard())
+    assert not member.listening
 
 
 def ended(*said, at=0.0):

@@ -55,7 +55,7 @@ class Member:
         """Take in what it sends next: something to report, or how it ended."""
         try:
             kind, *values = self.connection.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the latter amid a message
             self.listening = False
             self.process.join()
             return
