@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
+from cellwise.apps.bench import Backend, _check_beforehand
+from cellwise.backends.cpu import target
 from cellwise.bench import grid
 from cellwise.bench.grid import measure
 from cellwise.errors import BackendError
@@ -130,3 +133,21 @@ def test_a_wrong_target_is_told_at_once(monkeypatch):
     monkeypatch.setenv("CELLWISE_TARGET", "avx9")
     found = invoke("bench", "elman", "-q", status=2)
     assert "unknown target 'avx9'" in found.stderr
+
+
+def test_links_and_pipes_stay_as_they_are(tmp_path):
+    link, pipe = tmp_path / "link.json", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "target.json")
+    invoke("bench", "elman", *TINY, "--json", link)
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "target.json").read_text())["measured"]
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    _check_beforehand([pipe], Backend.reference)
+    os.close(reading)
+
+
+def test_without_kernels_for_the_machine_the_reference_is_measured(monkeypatch):
+    monkeypatch.setattr(target, "runnable", lambda: ())
+    monkeypatch.delenv("CELLWISE_TARGET", raising=False)
+    _check_beforehand([None], Backend.auto)

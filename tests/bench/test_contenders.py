@@ -118,6 +118,10 @@ ODD = {
     "fixed numbers": "a = 0.5\nb = 0.25\nh[t] = tanh(U @ x[t] + W @ h[t-1]) * max(a, b)",
     "a fixed state": "h[t] = b\ny[t] = tanh(U @ x[t] + h[t])",
     "a fixed number as state": "s[t] = 0.5\ny[t] = tanh(U @ x[t] + s[t-1] + s[t])",
+    "computed numbers": "a = 0.5\nb = 0.25\nh[t] = max(U @ x[t] + W @ h[t-1], max(a, b))",
+    "a quotient": "a = 0.5\nh[t] = min(U @ x[t] + W @ h[t-1], 1 / 3) * a",
+    "a computed state": "a = 0.5\nb = 0.25\ns[t] = a + b\ny[t] = tanh(U @ x[t] + s[t-1] + s[t])",
+    "a negative state": "a = 0.5\ns[t] = -a\ny[t] = tanh(U @ x[t] + s[t-1] * s[t])",
     "a fixed vector twice": "h[t] = W @ b\ny[t] = tanh(V @ [x[t], h[t-1], h[t]]) * 2",
 }
 

@@ -111,7 +111,7 @@ def test_a_matrix_in_safetensors_gives_the_same_as_text(tmp_path, beside):
         (
             {"a": MATRIX},
             {"words": "the"},
-            "{path}: the metadata 'words' are no JSON: Expecting value",
+            "{path}: the metadata 'words': no JSON: Expecting value",
         ),
         (
             {"a": MATRIX},

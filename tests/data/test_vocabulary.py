@@ -50,3 +50,12 @@ def test_what_is_no_vocabulary_is_complained_about():
     assert str(error.value) == (
         "this is no saved vocabulary: it needs the lists 'specials', 'symbols' and 'counts'"
     )
+
+
+@pytest.mark.parametrize(
+    "change", [{"counts": [1]}, {"counts": None}, {"counts": ["x"] * 3}, {"symbols": 3}]
+)
+def test_what_is_no_saved_vocabulary(change):
+    values = Vocabulary.build([["a", "b", "c"]], specials=()).to_json()
+    with pytest.raises(DataError, match="this is no saved vocabulary"):
+        Vocabulary.from_json({**values, **change})

@@ -55,8 +55,12 @@ def test_a_trace_of_jit_computes_what_the_layer_does() -> None:
 
 def test_a_packed_sequence_that_cannot_be_is_refused() -> None:
     layer = cw.Recurrent("gru", 3, 4)
-    for n_rows, sizes in ((3, [1, 2]), (5, [2, 2])):
-        with pytest.raises(StructureError, match=f"the number of rows, {n_rows}, but they are"):
+    for n_rows, sizes, complaint in (
+        (3, [1, 2], r"never rise, and are 1 at least, but are \[1, 2\]"),
+        (2, [2, 1, -1], r"never rise, and are 1 at least, but are \[2, 1, -1\]"),
+        (5, [2, 2], r"has 5 rows, but its batch_sizes \[2, 2\] sum to 4"),
+    ):
+        with pytest.raises(StructureError, match=complaint):
             layer(PackedSequence(torch.randn(n_rows, 3), torch.tensor(sizes)))
 
 

@@ -287,8 +287,19 @@ def test_classes_with_signs_are_poles_as_any_other(tmp_path):
     assert colour(answer.labelled.tree.labels[0], answer.labelled.scale) == POSITIVE[0]
 
 
-def test_classes_that_brackets_cannot_hold_and_poles_that_are_both_are_refused():
-    with pytest.raises(ValueError, match="'very bad', the class of '1', holds a blank"):
-        ComposeData(classes={"1": "very bad"})
-    with pytest.raises(ValueError, match="'1' is a negative class already"):
-        ComposeData(negative=["0", "1"], positive=["1"])
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"classes": {"1": "very bad"}}, "data.classes: 'very bad', the class of '1', holds a bl"),
+        ({"classes": {"1": "(x"}}, "data.classes: '(x', the class of '1', holds a blank or a br"),
+        ({"negative": ["0", "3"]}, "data.positive: '3' is in data.negative, too"),
+        ({"positive": ["1"]}, "data.positive: '1' is in data.negative, too"),
+    ],
+)
+def test_classes_that_cannot_be_shown_and_poles_that_are_both_are_not_learnt(
+    path, changes, complaint
+):
+    task = task_of(train=path, dev=path, **changes)
+    with pytest.raises(ConfigError) as error:
+        task.fit(task.read("train"))
+    assert str(error.value).startswith(complaint)

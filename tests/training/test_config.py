@@ -214,3 +214,16 @@ def test_a_dot_between_quotes_belongs_to_a_name():
 def test_quotes_without_an_equals_sign_are_told_at_once():
     with pytest.raises(ConfigError):
         parse_overrides(["data.x" + '""' * 500])
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("data.classes.don't=can't", "don't", "can't"),
+        ('data.classes.a"b=c"d', 'a"b', 'c"d'),
+        ('data.classes."a=b"=x', "a=b", "x"),
+        ("data.classes.'a.b' = x", "a.b", "x"),
+    ],
+)
+def test_quotes_are_of_names_only_where_they_stand_around_them(text, key, value):
+    assert parse_overrides([text])["data"]["classes"] == {key: value}

@@ -9,6 +9,7 @@ from cellwise.errors import ConfigError, DataError
 from cellwise.training import run
 from cellwise.training.folders import locked
 from tests.training.test_loop import configure
+from tests.training.toy import Toy
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def refusal(tmp_path, folder):
 def test_a_trained_model_without_a_checkpoint_is_not_overwritten(tmp_path, folder):
     shutil.rmtree(folder / "last")
     assert refusal(tmp_path, folder) == (
-        f"{folder} holds a trained model, but no checkpoint to go on from: its folder 'last' "
-        "is gone. Use the model as it is, or start a new run with another --out"
+        f"{folder} holds a trained model, but no checkpoint to go on from: what its folder "
+        "'last' held is gone. Use the model as it is, or start a new run with another --out"
     )
 
 
@@ -117,10 +118,18 @@ def test_an_unknown_device_is_said(folder):
 
 def test_a_run_killed_while_it_wrote_its_first_checkpoint_starts_again(tmp_path, folder):
     (folder / "last" / "state.json").unlink()
+    (folder / "last" / "begun").touch()
     (folder / "last" / ".step-8.safetensors.77.part").write_bytes(b"half")
     (folder / ".model.safetensors.77.part").write_bytes(b"half")
     assert run.train(configure(tmp_path), folder, resume=True).epochs == 4
     assert not list(folder.rglob("*.part"))
+    assert not (folder / "last" / "begun").exists()
+
+
+def test_a_checkpoint_that_was_emptied_is_not_one_that_was_never_there(tmp_path, folder):
+    for path in (folder / "last").iterdir():
+        path.unlink()
+    assert "what its folder 'last' held is gone" in refusal(tmp_path, folder)
 
 
 @pytest.mark.parametrize("change", ["training.precision=float16", "training.processes=2"])
@@ -143,19 +152,40 @@ def test_what_the_count_of_steps_depends_on_stays(tmp_path, folder):
         run.train(configure(tmp_path, "training.accumulate=2"), folder, resume=True)
 
 
-@pytest.mark.parametrize(
-    ("file", "change"),
-    [
-        ("vocabularies.json", {"counts": [1]}),
-        ("last/state.json", {"position": {"batch": "x"}}),
-        ("last/state.json", {"data": "x"}),
-    ],
+DAMAGE = (
+    {"batch": "x"},
+    {"batch": -3},
+    {"step": "x"},
+    {"epoch": None},
+    {"since_line": {"loss": "a"}},
+    {"best_value": "x"},
+    {"metrics_bytes": "q"},
+    {"more": 1},
 )
-def test_damaged_files_are_said_to_be(tmp_path, folder, file, change):
-    path = folder / file
-    values = json.loads(path.read_text())
-    path.write_text(json.dumps({**values, **change}))
-    if file == "vocabularies.json" and not set(change) & set(values):
-        pytest.skip("the toy keeps nothing of this kind")
-    with pytest.raises((ConfigError, DataError)):
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=str)
+def test_a_damaged_position_is_said_to_be(tmp_path, folder, damage):
+    path = folder / "last" / "state.json"
+    state = json.loads(path.read_text())
+    state["position"] |= damage
+    path.write_text(json.dumps(state))
+    with pytest.raises(DataError, match="is damaged: its parts are not a checkpoint's"):
+        run.train(configure(tmp_path), folder, resume=True)
+
+
+def test_a_damaged_note_of_the_data_is_said_to_be(tmp_path, folder):
+    path = folder / "last" / "state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": "x"}))
+    with pytest.raises(ConfigError, match="what the run noted of them cannot be read"):
+        run.train(configure(tmp_path), folder, resume=True)
+
+
+@pytest.mark.parametrize("error", [ValueError, IndexError, KeyError])
+def test_damaged_vocabularies_are_said_to_be(tmp_path, folder, monkeypatch, error):
+    def restore(self, values):
+        raise error("no such thing")
+
+    monkeypatch.setattr(Toy, "restore", restore)
+    with pytest.raises(DataError, match=r"vocabularies\.json is damaged"):
         run.train(configure(tmp_path), folder, resume=True)

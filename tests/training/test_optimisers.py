@@ -157,3 +157,16 @@ def test_a_state_of_another_shape_is_refused():
     optimiser = build_optimiser(model, TrainingConfig(optimizer="adam"))
     with pytest.raises(ValueError, match="another shape than its parameter"):
         restore_optimiser(optimiser, model, {"exp_avg.weight": torch.zeros(2, 2)})
+
+
+def test_what_adagrads_state_lacks_begins_anew():
+    model = model_of()
+    first = build_optimiser(model, TrainingConfig(optimizer="adagrad"))
+    stepped(model, first, 2)
+    found = optimiser_tensors(first, model)
+    del found["sum.bias"]
+    second = build_optimiser(model, TrainingConfig(optimizer="adagrad"))
+    restore_optimiser(second, model, found)
+    assert torch.equal(second.state[model.weight]["sum"], first.state[model.weight]["sum"])
+    assert not second.state[model.bias]["sum"].any()
+    stepped(model, second, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -33,7 +34,8 @@ class DtypeName(StrEnum):
     f64 = "f64"
 
 
-MOST_THREADS = 4096
+MOST_THREADS = 1024
+"""Of a training, too."""
 
 _DEFAULT_CELLS = ("lstm", "gru", "elman")
 _MODES: dict[str, Mode] = {"forward": "forward", "both": "both"}
@@ -126,22 +128,25 @@ def bench(
 
 
 def _check_beforehand(files: list[Path | None], backend: Backend) -> None:
-    """Whether the files can be written, which stay as they are, and kernels be compiled.
+    """Whether the files can be written, which stay as they are, and for which machine to compile.
 
     Raises:
         OSError: a file cannot be written.
         BackendError: CELLWISE_TARGET names no instruction set of this machine.
     """
     for file in files:
-        if file is not None:
-            is_new = not file.exists()
+        if file is None:
+            continue
+        if not os.path.lexists(file):
+            with file.open("xb"):
+                pass
+            file.unlink()
+        elif file.is_file() or file.is_dir():  # and no pipe, whose reader would see its end
             with file.open("ab"):
                 pass
-            if is_new:
-                file.unlink()
-    if backend is not Backend.reference:
-        from cellwise.backends.cpu.target import chosen
+    from cellwise.backends.cpu.target import VARIABLE, chosen
 
+    if os.environ.get(VARIABLE) and backend is not Backend.reference:
         chosen()
 
 
@@ -178,8 +183,8 @@ def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bo
             except (BackendError, MemoryError, RuntimeError) as error:
                 if not isinstance(error, BackendError) and not _is_of_memory(error):
                     raise
-                why = str(error).strip().splitlines() or ["there is not enough memory"]
-                left_out.append(f"{described(workload)}: left out: {why[0]}")
+                why = str(error).strip() or "there is not enough memory"
+                left_out.append(f"{described(workload)}: left out: {why}")
                 reporter.note(left_out[-1])
             reporter.advance(1)
     finally:
@@ -244,7 +249,7 @@ def _count(option: str, text: str) -> int:
 def _threads(option: str, text: str) -> int:
     count = _count(option, text)
     if count > MOST_THREADS:
-        raise ConfigError(f"{option}: {count} are more threads than a process can have")
+        raise ConfigError(f"{option}: {count} threads are too many; at most {MOST_THREADS}")
     return count
 
 

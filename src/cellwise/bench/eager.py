@@ -41,7 +41,12 @@ def _minimum(a: Any, b: Any) -> Any:
 def _spread(value: Any, like: Any) -> Any:
     if isinstance(value, float):
         return torch.full_like(like[:, :1], value)
-    return value.reshape(1, -1).expand(like.shape[0], -1)
+    return value.reshape(1, -1).to(like.dtype).expand(like.shape[0], -1)
+
+
+def _as_tensor(value: Any) -> Tensor:
+    """What the step takes as an argument: a number as a tensor that takes others' precision."""
+    return torch.tensor(value, dtype=torch.float64) if isinstance(value, float) else value
 
 
 _UNARY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -162,7 +167,7 @@ class EagerLoop(nn.Module):
             live: with inputs of one size, which rows go on: bool [B, 1] a step.
         """
         values = self.written.once(self.weights, self.constants)
-        shared = [values[node] for node in self.written.shared]
+        shared = [_as_tensor(values[node]) for node in self.written.shared]
         states, outputs = self._start(pieces[0]), []
         for at, x in enumerate(pieces):
             if states and len(x) < len(states[0]):

@@ -18,20 +18,19 @@ from cellwise.bench.worker import TITLES, described
 from cellwise.bench.workload import Workload
 from cellwise.errors import BackendError
 
+_COMPILERS = ("c++", "g++", "clang++", "cl")
+
 
 class EndedError(BackendError):
     """A contender's process has ended.
 
     Attributes:
-        contender: whose.
+        contender: the one whose process it was.
     """
 
     def __init__(self, message: str, contender: object):
         super().__init__(message)
         self.contender = contender
-
-
-_COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 class Remote:

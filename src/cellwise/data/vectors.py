@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from cellwise.data.json_values import json_value, whole_text
 from cellwise.data.lines import read_lines
 from cellwise.errors import DataError
 
@@ -139,10 +139,8 @@ def _words_beside(path: Path, metadata: dict[str, str]) -> list[str]:
     """The words of a matrix's rows: in its metadata, or in a text file beside it."""
     if "words" not in metadata:
         return [line for _, line in read_lines(path.with_suffix(".txt"))]
-    try:
-        words = json.loads(metadata["words"])
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}: the metadata 'words' are no JSON: {error.msg}") from error
+    place = f"{path}: the metadata 'words'"
+    words = json_value(metadata["words"], place)
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise DataError(f"{path}: the metadata 'words' are no JSON list of texts")
-    return words
+    return [whole_text(word, "a word", place) for word in words]

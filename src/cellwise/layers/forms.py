@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Protocol, cast
 
 import torch
@@ -113,10 +112,10 @@ def _packed_levels(x: PackedSequence) -> Levels:
     sizes, order = x.batch_sizes, x.sorted_indices
     if is_eager() and x.data.is_cpu and (order is None or order.is_cpu):
         known = tuple(sizes.tolist())
-        if sum(known) != len(x.data) or any(a < b for a, b in pairwise(known)):
+        if sum(known) != len(x.data):
             raise StructureError(
-                "a PackedSequence's batch_sizes must never rise, and their sum must be the number "
-                f"of rows, {len(x.data)}, but they are {list(known)}"
+                f"a PackedSequence has {len(x.data)} rows, but its batch_sizes {list(known)} "
+                f"sum to {sum(known)}"
             )
         return packed_levels(known, None if order is None else tuple(order.tolist()))
     n_sequences = int(sizes[0]) if len(sizes) else 0

@@ -8,12 +8,14 @@ each other see the same batch; nobody changes them. There are no rows but the li
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from cellwise.errors import StructureError
 from cellwise.structures.batch import Levels
 
 Integers = npt.NDArray[np.int64]
@@ -30,7 +32,15 @@ def known_levels(lengths: tuple[int, ...], n_steps: int) -> Levels:
 
 @lru_cache(maxsize=4)
 def packed_levels(sizes: tuple[int, ...], order: tuple[int, ...] | None) -> Levels:
-    """The levels of a PackedSequence: how many sequences have each step, and which is where."""
+    """The levels of a PackedSequence: how many sequences have each step, and which is where.
+
+    Raises:
+        StructureError: more sequences have a step than had the one before, or none has it.
+    """
+    if any(less < more for less, more in pairwise(sizes)) or min(sizes, default=1) < 1:
+        raise StructureError(
+            f"a PackedSequence's batch_sizes never rise, and are 1 at least, but are {list(sizes)}"
+        )
     places = None if order is None else np.array(order, dtype=np.int64)
     return _levels(np.array(sizes, dtype=np.int64), sizes[0] if sizes else 0, places)
 

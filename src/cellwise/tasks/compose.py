@@ -35,6 +35,7 @@ from cellwise.tasks.compose_scores import (
 from cellwise.tasks.compose_trees import (
     NO_CLASS,
     Fitting,
+    check_classes,
     read_line,
     reads_left_and_right,
 )
@@ -85,12 +86,17 @@ class Compose(Task[Tree, LabelledBatch]):
                 "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
             )
         return [
-            self._placed(self._fitting.example, tree, f"{path}, tree {number}")
+            _told_with_place(self._fitting.example, tree, f"{path}, tree {number}")
             for number, tree in enumerate(read_trees(path), 1)
         ]
 
     def fit(self, train: Sequence[Tree]) -> None:
-        """Build the vocabularies of words and classes, and read the file of vectors."""
+        """Build the vocabularies of words and classes, and read the file of vectors.
+
+        Raises:
+            ConfigError: a class cannot be shown, or is negative and positive.
+        """
+        check_classes(self.data)
         words = Vocabulary.build(
             (self._folded(tree) for tree in train), min_count=self.data.min_count
         )
@@ -233,15 +239,7 @@ class Compose(Task[Tree, LabelledBatch]):
         tree, given = read_line(line[1], line[0])
         if tree is None:
             return None, given
-        return self._placed(self._fitting.shaped, tree, f"input {line[0]}"), given
-
-    @staticmethod
-    def _placed(shape: Callable[[Tree], Tree], tree: Tree, place: str) -> Tree:
-        """A tree shaped; what is wrong with it is told with its place."""
-        try:
-            return shape(tree)
-        except DataError as error:
-            raise DataError(f"{place}: {error}") from error
+        return _told_with_place(self._fitting.shaped, tree, f"input {line[0]}"), given
 
     def _answers(
         self, model: nn.Module, asked: Sequence[tuple[Tree | None, bool]]
@@ -306,3 +304,11 @@ class Compose(Task[Tree, LabelledBatch]):
 
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     return cross_entropy(logits, classes.clamp(min=NONE), ignore=NONE)
+
+
+def _told_with_place(shape: Callable[[Tree], Tree], tree: Tree, place: str) -> Tree:
+    """A tree shaped; what is wrong with it is told with its place."""
+    try:
+        return shape(tree)
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from cellwise.tasks.base import Section
 from cellwise.tasks.fields import CellName, MoreWords, VectorsFile, WordDropout
@@ -36,8 +36,8 @@ class ComposeData(Section):
     )
     classes: dict[str, str] = Field(
         {},
-        description="the class that a label counts as, where it is not the label itself; empty: "
-        "none, the node is neither learnt nor counted",
+        description="the class that a label (stripped of its tags, if they are) counts as, where "
+        "it is not the label itself; empty: none, the node is neither learnt nor counted",
     )
     negative: list[str] = Field(
         ["0", "1"], description="the negative classes, the strongest first: for binary accuracy"
@@ -60,25 +60,6 @@ class ComposeData(Section):
     )
     vectors: VectorsFile = ""
     more_words: MoreWords = 50_000
-
-    @field_validator("classes")
-    @classmethod
-    def _labels_of_brackets(cls, classes: dict[str, str]) -> dict[str, str]:
-        for label, name in classes.items():
-            if any(c.isspace() or c in "()" for c in name):
-                raise ValueError(
-                    f"'{name}', the class of '{label}', holds a blank or a bracket: as a label of "
-                    "a tree in brackets it could not be read again"
-                )
-        return classes
-
-    @field_validator("positive")
-    @classmethod
-    def _apart(cls, positive: list[str], info: ValidationInfo) -> list[str]:
-        for name in positive:
-            if name in info.data.get("negative", ()):
-                raise ValueError(f"'{name}' is a negative class already; it is one or the other")
-        return positive
 
 
 class ComposeModel(Section):

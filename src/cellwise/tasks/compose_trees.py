@@ -41,6 +41,25 @@ def reads_left_and_right(cell: Cell) -> bool:
     return bool(slots)
 
 
+def check_classes(data: ComposeData) -> None:
+    """Refuse classes that a tree in brackets cannot show, and poles that are both.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for label, name in data.classes.items():
+        if any(c.isspace() or c in "()" for c in name):
+            raise ConfigError(
+                f"data.classes: '{name}', the class of '{label}', holds a blank or a bracket; as a "
+                "label of a tree in brackets it could not be read again"
+            )
+    for name in data.positive:
+        if name in data.negative:
+            raise ConfigError(
+                f"data.positive: '{name}' is in data.negative, too; a class is one or the other"
+            )
+
+
 @dataclass(frozen=True)
 class Fitting:
     """How trees are made fit.

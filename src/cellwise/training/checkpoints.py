@@ -4,7 +4,8 @@
     vocabularies.json    what the task learned from the training examples before training
     model.safetensors    the weights of the best epoch
     metrics.jsonl        one JSON object a line
-    last/                where training stands: state.json, and the tensors that it names
+    last/                where training stands: state.json, and the tensors that it names; until
+                         there are any, the empty file `begun`
 
 `state.json` is replaced last, and names the tensors' file, so that a run killed at any moment
 leaves a checkpoint whose files belong together. Nothing here is ever pickled or unpickled.
@@ -27,6 +28,9 @@ from cellwise.errors import DataError
 
 VERSION = 1
 """The format of `last/`."""
+
+BEGUN = "begun"
+"""The file that stands for a first checkpoint that is still to come."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -129,6 +133,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, step: int) -> None:
     file = last / f"step-{step}.safetensors"
     write_tensors(file, flat)
     write_json(last / "state.json", {"version": VERSION, "tensors": file.name, **checkpoint.state})
+    (last / BEGUN).unlink(missing_ok=True)
     for old in last.glob("step-*.safetensors"):
         if old != file:
             old.unlink()
@@ -151,6 +156,17 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         group, _, name = key.partition(".")
         tensors.setdefault(group, {})[name] = tensor
     return Checkpoint(state, tensors)
+
+
+def mark_begun(folder: Path) -> None:
+    """Note that a training has begun, and no checkpoint of it is there."""
+    (folder / "last").mkdir(exist_ok=True)
+    (folder / "last" / BEGUN).touch()
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a training in `folder` ended before its first checkpoint was whole."""
+    return (folder / "last" / BEGUN).is_file()
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -22,7 +22,8 @@ Tables = dict[str, Any]
 
 _QUOTED = r""" "[^"]*" | '[^']*' """
 _PLACE = re.compile(rf"(?:{_QUOTED} | [^.])+ | (?<=\.)(?=\.|$) | ^(?=\.|$)", re.VERBOSE)
-_EQUALS = re.compile(rf"((?>{_QUOTED} | [^=])*?) = (.*)", re.VERBOSE | re.DOTALL)
+_NAME = r""" (?: \s*"[^"]*"\s* | \s*'[^']*'\s* | [^.=]* ) """
+_EQUALS = re.compile(rf"({_NAME} (?: \. {_NAME} )*) = (.*)", re.VERBOSE | re.DOTALL)
 
 
 @dataclass(frozen=True)

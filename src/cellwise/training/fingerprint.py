@@ -37,6 +37,8 @@ def check_same_data(saved: Mapping[str, Any] | None, found: Fingerprint) -> None
 
 def _told(before: Any, now: Mapping[str, Any]) -> str:
     count = before.get("examples") if isinstance(before, Mapping) else None
+    if count is None:
+        return "what the run noted of them cannot be read"
     if count == now["examples"]:
         return f"there are {count} still, but not the same"
     return f"there were {count}, and are {now['examples']} now"

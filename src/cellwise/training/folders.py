@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.errors import ConfigError
-from cellwise.training.checkpoints import has_checkpoint, write_atomically, write_json
+from cellwise.training.checkpoints import (
+    has_begun,
+    has_checkpoint,
+    mark_begun,
+    write_atomically,
+    write_json,
+)
 
 RUN_FILES = ("config.toml", "vocabularies.json")
 """What every run folder holds from its start."""
@@ -20,9 +26,10 @@ _NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOT
 
 
 def write_start(folder: Path, vocabularies: Mapping[str, Any], config: str) -> None:
-    """What a run folder holds before its first checkpoint."""
+    """What a run folder holds before its first checkpoint, or before the next one."""
     write_json(folder / "vocabularies.json", vocabularies)
-    (folder / "last").mkdir(exist_ok=True)
+    if not has_checkpoint(folder):
+        mark_begun(folder)
     write_atomically(folder / "config.toml", config.encode())
 
 
@@ -99,8 +106,8 @@ def _check(folder: Path, *, resume: bool) -> None:
         raise ConfigError(
             f"{folder} holds files, but no run to resume. Choose another --out, without --resume"
         )
-    if (folder / "model.safetensors").exists() and not (folder / "last").is_dir():
+    if (folder / "model.safetensors").exists() and not has_begun(folder):
         raise ConfigError(
-            f"{folder} holds a trained model, but no checkpoint to go on from: its folder 'last' "
-            "is gone. Use the model as it is, or start a new run with another --out"
+            f"{folder} holds a trained model, but no checkpoint to go on from: what its folder "
+            "'last' held is gone. Use the model as it is, or start a new run with another --out"
         )

@@ -68,7 +68,7 @@ class Loop:
         self._saved_step: int | None = None
         self._saved_at = time.monotonic()
         self._seed_or_restore(checkpoint)
-        self._metrics = self._open_metrics()
+        self._metrics: MetricsFile | None = None
 
     def run(self, stop: StopSignal) -> str:
         """Train until it is over, and say why it is.
@@ -77,6 +77,7 @@ class Loop:
             StoppedError: `stop` was asked for; the state is saved.
             DivergedError: the loss or the gradient is no finite number.
         """
+        self._metrics = self._open_metrics()
         try:
             while not (why := self.position.ending(self.config)):
                 self._run_epoch(stop)
@@ -88,13 +89,9 @@ class Loop:
             raise
         finally:
             self.setting.reporter.end()
-            self.close()
+            if self._metrics is not None:
+                self._metrics.close()
         return why
-
-    def close(self) -> None:
-        """Let go of the file of metrics."""
-        if self._metrics is not None:
-            self._metrics.close()
 
     def _seed_or_restore(self, checkpoint: Checkpoint | None) -> None:
         torch.manual_seed(self.config.seed + self.setting.processes.rank)

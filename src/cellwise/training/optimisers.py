@@ -89,14 +89,17 @@ def restore_optimiser(
 ) -> None:
     """Take over what `optimiser_tensors` gave, now or, by torch's numbers, in earlier versions.
 
+    These numbers are right as long as no setting that they depend on has changed.
+
     Raises:
-        KeyError: a parameter is not the model's.
+        IndexError, KeyError: a parameter is not the model's.
         ValueError: a parameter has another shape.
     """
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     number_of = {id(parameter): number for number, parameter in enumerate(parameters)}
     named = {name: number_of.get(id(p), -1) for name, p in model.named_parameters()}
-    states: dict[int, dict[str, Tensor]] = {}
+    fresh = optimiser.state_dict()["state"]  # AdaGrad's; what the tensors lack stays so
+    states: dict[int, dict[str, Any]] = {number: {**state} for number, state in fresh.items()}
     for key, value in tensors.items():
         first, rest = key.split(".", 1)
         number, quantity = (int(first), rest) if first.isdecimal() else (named[rest], first)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from cellwise.training.settings import TrainingConfig
 
@@ -73,9 +75,18 @@ class Position:
 
     @staticmethod
     def of(record: dict[str, Any]) -> Position:
-        """The position that `record` gave."""
-        windows = {key: Window(**record[key]) for key in ("since_line", "since_epoch")}
-        return Position(**{**record, **windows})
+        """The position that `record` gave.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not {"epoch", "step"} <= set(record) <= {known.name for known in fields(Position)}:
+            raise ValueError("a position has other parts")
+        position = TypeAdapter(Position).validate_python(record)
+        counts = position.epoch, position.batch, position.step, position.metrics_bytes
+        if min(counts) < 0:
+            raise ValueError("a position counts from 0")
+        return position
 
     def improves(self, value: float, goal: str) -> bool:
         """Whether a dev metric is better than all before."""

@@ -329,12 +329,9 @@ def _make_loop(
     model = task.build()
     setting = Setting(task, train_examples, dev, data, config.training, folder, processes, reporter)
     loop = Loop(setting, model, checkpoint)  # it may refuse: the folder is as it was until then
+    processes.wait()
     if processes.main:
-        try:
-            write_start(folder, task.vocabularies(), write_config(config))
-        except BaseException:
-            loop.close()
-            raise
+        write_start(folder, task.vocabularies(), write_config(config))
     reporter.note(f"run folder: {folder}")
     weights = sum(p.numel() for p in model.parameters())
     reporter.note(

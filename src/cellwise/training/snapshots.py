@@ -82,7 +82,8 @@ class Moving:
         self._check_processes(checkpoint.state)
         model, average = (checkpoint.tensors.get(name, {}) for name in ("model", "average"))
         load_weights(self.descent.model, model, source=source)
-        if checkpoint.state.get("averaging", self.average.kind) == self.average.kind:
+        kind = checkpoint.state.get("averaging", self.average.kind)  # earlier versions noted none
+        if kind == self.average.kind:
             self.average.restore(average, source=source)
         try:
             optimised = checkpoint.tensors.get("optimiser", {})

@@ -145,3 +145,14 @@ def test_rows_of_leaves_do_not_do_where_all_nodes_read_them():
     forest = cw.Forest.from_children([[[1, 2], [], [3, 4], [], []]])
     with pytest.raises(cw.ShapeError, match="must have shape"):
         layer._layers[0](torch.randn(3, 3), forest)
+
+
+def test_cells_without_parameters_are_prepared_too():
+    layer = cw.Recursive("h[n] = tanh(x[n] + sum(h[k] for k in n))", 3, 3)
+    forest = cw.Forest.from_parents([[-1, 0, 0]])
+    order = ordered(forest, leaf=False, down=False)
+    key = str(layer.get_submodule("layer0")._key)
+    call = NodesCall(nodes_bound_of(key), order, torch.randn(3, 3), [])
+    made = call.prepared()
+    assert made is not None
+    assert made.fits(call.inputs, [], keep=True)

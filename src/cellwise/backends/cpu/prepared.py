@@ -27,20 +27,19 @@ from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
+from cellwise.backends.cpu.totals import pieces_of
 from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
 
 _address = Tensor.data_ptr
-
-
 _shape, _dtype, _is_cpu = attrgetter("shape"), attrgetter("dtype"), attrgetter("is_cpu")
 
 
 def have_form(
     tensors: Sequence[Tensor], dtype: torch.dtype, shapes: Sequence[tuple[int, ...]]
 ) -> bool:
-    """Whether compiled code can read tensors as they lie; without a line of Python for each."""
-    return (
+    """Whether compiled code can read tensors as they lie."""
+    return (  # without a line of Python for each
         list(map(_shape, tensors)) == shapes
         and {*map(_dtype, tensors)} <= {dtype}
         and all(map(_is_cpu, tensors))
@@ -123,7 +122,7 @@ class _Half:
         if self._choice:
             self._choice.took(way, (perf_counter() - start) / self._n_rows)
         del memory, values  # all of it has been read
-        return self._sums.named(outs) if self._sums else {}
+        return pieces_of(self.code, self._sums.shaped(outs)) if self._sums else {}
 
     def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""

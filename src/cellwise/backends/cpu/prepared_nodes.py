@@ -28,6 +28,7 @@ from cellwise.backends.cpu.prepared import have_form
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
+from cellwise.backends.cpu.totals import pieces_of
 from cellwise.backends.cpu.work import address_of
 from cellwise.backends.nodes import Nodes
 from cellwise.errors import BackendError
@@ -149,7 +150,7 @@ class _Half:
         totals: dict[str, Tensor] = {}
         for program, own in zip(self.programs, outs, strict=True):
             if program.sums:
-                for name, total in program.sums.named(own).items():
+                for name, total in pieces_of(program.code, program.sums.shaped(own)).items():
                     totals[name] = totals[name] + total if name in totals else total
         return totals
 

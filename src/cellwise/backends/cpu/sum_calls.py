@@ -144,15 +144,6 @@ class SumCalls:
         """Each total as its node has it."""
         return dict(zip(self._nodes, self._in_shape(outs), strict=True))
 
-    def named(self, outs: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Those lines of the program's totals that are sums or pieces of them."""
-        found = self._in_shape(outs)
-        pieces = [found[number].split_with_sizes(sizes) for number, sizes in self._cut]
-        return {
-            name: found[number] if cut < 0 else pieces[cut][piece]
-            for name, number, cut, piece in self._lines
-        }
-
     def _in_shape(self, outs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The results, turned back and in the shapes of their nodes, where they are not yet."""
         if not self._changed:
@@ -178,19 +169,6 @@ class SumCalls:
     @cached_property
     def _nodes(self) -> list[Node]:
         return [plan.node for plan in self.plans]
-
-    @cached_property
-    def _cut(self) -> list[tuple[int, list[int]]]:
-        """Of which result, by its number, some lines are pieces, and how large these are."""
-        return [(self._nodes.index(node), sizes) for node, sizes in self._compiled.cuts]
-
-    @cached_property
-    def _lines(self) -> list[tuple[str, int, int, int]]:
-        """For each line its name, the number of its result, and which piece of which cut it is."""
-        return [
-            (line.name, self._nodes.index(node), cut, piece)
-            for line, (node, cut, piece) in self._compiled.sums
-        ]
 
     def _number(self, plan: Plan) -> int:
         return self.plans.index(plan)
