@@ -107,7 +107,7 @@ class LevelByLevel(TreePeer):
             place = np.full(forest.n_nodes, -1)
             place[waiting] = np.arange(len(waiting))
             rest = np.setdiff1d(np.arange(len(waiting)), place[children])
-            self.steps.append((torch.from_numpy(place[children]), torch.from_numpy(rest)))
+            self.steps.append((torch.tensor(place[children]), torch.tensor(rest)))
             waiting = np.concatenate([waiting[rest], nodes])
             done.append(nodes)
         self.rank = torch.from_numpy(np.argsort(np.concatenate(done)))

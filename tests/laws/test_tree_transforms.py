@@ -148,7 +148,7 @@ def test_rows_that_are_not_read_never_matter(
     layer, forest, leaves = (
         grove.layer(backend),
         grove.forest,
-        torch.from_numpy(grove.forest.leaves),
+        torch.tensor(grove.forest.leaves),
     )
     wanted = outputs(layer, grove.x, forest)
     mixes = mixture(wanted)
@@ -174,7 +174,7 @@ def test_a_tree_of_nans_spoils_no_other(backend: str, name: str, data: st.DataOb
     layer, forest, x = grove.layer(backend), grove.forest, grove.x.clone()
     spoilt = data.draw(st.integers(0, forest.n_trees - 1))
     rest = torch.from_numpy(forest.tree_of_node != spoilt)
-    roots = rest[torch.from_numpy(forest.roots)]
+    roots = rest[torch.tensor(forest.roots)]
     y, *ends = outputs(layer, x, forest)
     x[~rest] = math.nan
     found, *last = outputs(layer, x, forest)
