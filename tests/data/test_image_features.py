@@ -78,3 +78,10 @@ def test_features_that_are_no_numbers_are_refused(tmp_path):
     assert found["a"].tolist() == [[1, 1, 1]]
     with pytest.raises(DataError, match="the features of image 'b' hold a number that is none"):
         found["b"]
+
+
+def test_what_begins_as_a_zip_and_is_none_is_no_features(tmp_path):
+    features, names = write(tmp_path, np.zeros((2, 2)))
+    features.write_bytes(b"PK\x03\x04" + bytes(40))
+    with pytest.raises(DataError, match=r"rows\.npy is no \.npy file of numbers"):
+        read_features(features, names)

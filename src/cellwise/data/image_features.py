@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,10 +78,12 @@ def read_features(path: Path, names: Path) -> ImageFeatures:
 
 def _rows(path: Path) -> NDArray[np.floating]:
     try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)  # np.load would take a zip for an archive of arrays
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is no .npy file of numbers: {error}") from error
     if not isinstance(rows, np.ndarray) or not np.issubdtype(rows.dtype, np.floating):
         raise DataError(f"{path} is no .npy file of floating-point numbers")

@@ -107,3 +107,9 @@ def test_the_report_is_a_table():
         "  loop .LBB0_1                        3       0        1      0",
     ]
     assert re.fullmatch("function.*\n", spills("", target("avx2")))
+
+
+def test_a_trace_at_the_home_of_nobody_is_refused(monkeypatch):
+    monkeypatch.setenv("CELLWISE_TRACE", "~nobody-of-this-name/traces")
+    with pytest.raises(ConfigError, match="no trace can be written: Could not determine home"):
+        trace("h", lambda: {"a.txt": "a"})

@@ -142,17 +142,11 @@ class SumCalls:
 
     def shaped(self, outs: Sequence[Tensor]) -> dict[Node, Tensor]:
         """Each total as its node has it."""
-        return dict(zip(self._nodes, self._in_shape(outs), strict=True))
-
-    def _in_shape(self, outs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The results, turned back and in the shapes of their nodes, where they are not yet."""
-        if not self._changed:
-            return outs
         found = list(outs)
         for number, turned, shape in self._changed:
             whole = found[number].mT if turned else found[number]
             found[number] = whole if shape is None else whole.reshape(shape)
-        return found
+        return dict(zip(self._nodes, found, strict=True))
 
     @cached_property
     def _changed(self) -> list[tuple[int, bool, list[int] | None]]:

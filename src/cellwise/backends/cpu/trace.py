@@ -37,19 +37,11 @@ def trace(label: str, files: Callable[[], Mapping[str, str]]) -> None:
         return
     texts = files()
     try:
-        folder = _claimed(_at_home(place), _as_name(label))
+        folder = _claimed(Path(place).expanduser(), _as_name(label))
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # the latter where nobody is called ~so
         raise ConfigError(f"{VARIABLE}={place}: no trace can be written: {error}") from error
-
-
-def _at_home(place: str) -> Path:
-    """The path, `~name` being somebody's home folder, if there is somebody of that name."""
-    try:
-        return Path(place).expanduser()
-    except RuntimeError:
-        return Path(place)
 
 
 def _as_name(label: str) -> str:
