@@ -109,6 +109,30 @@ def test_what_the_backward_would_multiply_again_is_saved():
     assert turned <= products_of_forward + 1
 
 
+SHARED_BIAS = """
+z[t] = sigmoid(U_z @ x[t] + W_z @ h[t-1] + b)
+r[t] = sigmoid(U_r @ x[t] + W_r @ h[t-1] + a)
+h[t] = z[t] * h[t-1] + r[t] * tanh(U @ x[t] + W @ h[t-1] - b)
+"""
+
+
+def test_gradients_of_biases_are_parts_of_one_sum():
+    totals = {
+        line.name: line.value for line in compile_system(read_system(SHARED_BIAS)).backward.totals
+    }
+    summed = {n for n in walk(totals.values()) if n.operation == "total" and len(n.shape) == 1}
+    assert len(summed) == 1
+    assert totals["d_a"].operation == "part"
+    assert totals["d_b"].operation == "sub"
+    assert {n.operation for n in totals["d_b"].arguments} == {"part"}
+
+
+def test_few_vectors_of_many_are_summed_on_their_own():
+    only = SHARED_BIAS.replace(" + b)", ")").replace(" - b", "")
+    totals = {line.name: line.value for line in compile_system(read_system(only)).backward.totals}
+    assert totals["d_a"].operation == "total"
+
+
 def test_a_cell_that_simplifies_keeps_its_inputs_and_parameters():
     compiled = compile_system(read_system("h[t] = 0.5 * h[t-1] + 0 * (U @ x[t])"), verify=True)
     assert set(compiled.names) == {"h", "x", "U"}

@@ -69,9 +69,25 @@ def _joined_outers(system: System) -> dict[Node, Node]:
             wholes.append(order)
             found.update(_parts(order, others))
     for order in sorted(wholes, key=len, reverse=True):
-        if set(order) <= set(vectors):
-            found = {**_parts(order, ()), **found}
+        found = {**_sums(order, vectors), **found}
     return found
+
+
+def _sums(order: list[Node], vectors: list[Node]) -> dict[Node, Node]:
+    """The totals of sums of joined vectors as sums of parts of one total.
+
+    Where they ask for less than half of it, the vectors are summed on their own.
+    """
+    parts, members = _parts(order, ()), set(order)
+    sums = {vector: terms(vector) for vector in vectors}
+    chosen = {v: of for v, of in sums.items() if members.issuperset(node for _, node in of)}
+    asked = {node for of in chosen.values() for _, node in of}
+    if 2 * len(asked) < len(order):
+        return {}
+    return {
+        total(vector): sum_of([(minus, parts[total(node)]) for minus, node in of])
+        for vector, of in chosen.items()
+    }
 
 
 def _parts(order: list[Node], others: tuple[Node, ...]) -> dict[Node, Node]:

@@ -11,16 +11,19 @@ Term = tuple[bool, Node]
 """Whether a term is subtracted, and the term."""
 
 
-def terms(node: Node) -> list[Term]:
-    """The terms of a sum that varies, from left to right; anything else is its only term."""
+def terms(node: Node, *, fixed: bool = False) -> list[Term]:
+    """The terms of a sum that varies, from left to right; anything else is its only term.
+
+    With `fixed`, also those of one that does not.
+    """
     found: list[Term] = []
     stack: list[Term] = [(False, node)]
     while stack:
         minus, node = stack.pop()
-        if node.operation in ("add", "sub") and node.varies:
+        if node.operation in ("add", "sub") and (fixed or node.varies):
             left, right = node.arguments
             stack += [(minus != (node.operation == "sub"), right), (minus, left)]
-        elif node.operation == "neg" and node.varies:
+        elif node.operation == "neg" and (fixed or node.varies):
             stack.append((not minus, node.arguments[0]))
         else:
             found.append((minus, node))

@@ -82,9 +82,24 @@ def test_only_arrays_of_its_form_fit():
         assert not fold.fits([other, *tensors[1:]], keep=True), what
 
 
-def test_a_gradient_that_is_no_single_sum_has_no_backward():
-    assert not made(data_of("h[t] = tanh(W @ x[t] + W @ h[t-1])")).has_backward
-    assert made(data_of("h[t] = tanh(U @ x[t] + W @ h[t-1])")).has_backward
+COMPUTED = [
+    name for name in TEXTS if any(w in name for w in ("twice", "turned", "computed", "initial"))
+]
+
+
+@pytest.mark.parametrize("what", COMPUTED)
+def test_gradients_that_are_computed_of_sums_are_prepared(what):
+    assert made(data_of(TEXTS[what])).has_backward
+
+
+@pytest.mark.parametrize("name", cells.names("chain"))
+def test_the_backward_of_every_cell_of_the_zoo_is_prepared(name):
+    data = Data(bound(cells.get(name).system), spare=0)
+    assert made(data).has_backward
+
+
+def test_a_gradient_that_nothing_sums_has_no_backward():
+    assert not made(data_of("q[t] = W @ x[t]\nh[t] = tanh(h[t-1] + b)")).has_backward
 
 
 def test_a_prepared_fold_is_kept_for_a_schedule():

@@ -38,6 +38,13 @@ TEXTS = {
     "scalar parameters": "h[t] = a * h[t-1] + sum(b) * (U @ x[t])",
     "outer of a step before": "h[t] = tanh(W @ h[t-1] + V @ (h[t-1] * (U @ x[t])))",
     "no parameters": "h[t] = 0.5 * h[t-1] + x[t] * softmax(h[t-1])",
+    "one matrix twice": "h[t] = tanh(W @ x[t] + W @ h[t-1])",
+    "a matrix and itself turned": "h[t] = tanh(U @ x[t] + (W - W.T) @ h[t-1] - b)",
+    "one bias twice": "z[t] = sigmoid(U @ x[t] + W @ h[t-1] + b)\n"
+    "h[t] = z[t] * tanh(V @ x[t] + Z @ h[t-1] + b - a)",
+    "what is computed of parameters": "h[t] = tanh(U @ x[t] + h[t-1]) * sigmoid(a) + b * b",
+    "initial states": "c[t] = tanh(W @ h[t-1] + U @ x[t])\nh[t] = c[t] * h[t-1] + c[t-1] + b\n"
+    "h[0] = b\nc[0] = a",
     "reductions": "h[t] = norm(h[t-1] + U @ x[t]) + max(x[t]) * mean(h[t-1])",
 }
 

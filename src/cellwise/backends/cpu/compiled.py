@@ -29,11 +29,12 @@ from cellwise.backends.cpu.stage_kernel import (
 )
 from cellwise.backends.cpu.target import BYTES, LINE_BYTES, Precision, Target
 from cellwise.backends.cpu.work import Integers, Work, address_of
-from cellwise.graph.node import Node
+from cellwise.graph.node import Node, walk
 from cellwise.graph.system import Equation, System
 from cellwise.passes.content import content
 from cellwise.passes.normal import Normal
 from cellwise.passes.stages import Elements, stages
+from cellwise.passes.sums import terms
 
 CHUNK_BYTES = 192 * 1024
 """What the buffers of a chunk may take: they should stay in the second-level cache."""
@@ -72,6 +73,10 @@ class Pack:
     step: int
 
 
+BEHIND = ("total", "total_labelled", "first")
+"""What is known behind all rows alone."""
+
+
 class Closing(NamedTuple):
     """A sum, or a piece of one.
 
@@ -79,11 +84,13 @@ class Closing(NamedTuple):
         sum: which.
         cut: the number of the list of pieces, among `Compiled.cuts`; -1: it is the whole sum.
         piece: the number of the piece.
+        minus: whether it is taken off the others of its line.
     """
 
     sum: Node
     cut: int = -1
     piece: int = 0
+    minus: bool = False
 
 
 class Compiled:
@@ -224,41 +231,55 @@ class Compiled:
             draft.add(call(code.address("pack"), *numbers))
         return draft
 
-    @cached_property
-    def closings(self) -> list[tuple[Equation, Closing | None]]:
-        """For each line of the totals, which sum or piece of one it is, if it is one at all."""
-        return self._closings_and_cuts[0]
+    @property
+    def sums(self) -> list[tuple[str, list[Closing]]]:
+        """Those lines of the totals, by name, that add up sums and pieces of them."""
+        return self._closings[0]
 
-    @cached_property
-    def sums(self) -> list[tuple[Equation, Closing]]:
-        """Those lines of the totals that are sums or pieces of them."""
-        return [(line, closing) for line, closing in self.closings if closing is not None]
-
-    @cached_property
+    @property
     def cuts(self) -> list[tuple[Node, list[int]]]:
-        """The sums of which lines of the totals are pieces, and how many rows each piece has."""
-        return self._closings_and_cuts[1]
+        """The sums of which lines of the totals have pieces, and how many rows each piece has."""
+        return self._closings[1]
+
+    @property
+    def expressions(self) -> list[Equation]:
+        """The other lines of the totals, which are computed of sums in other ways."""
+        return self._closings[2]
+
+    @property
+    def computes(self) -> bool:
+        """Whether something is computed of parameters, ahead of the rows or behind them."""
+        return bool(self.computed or self.expressions)
 
     @cached_property
-    def _closings_and_cuts(
+    def _closings(
         self,
-    ) -> tuple[list[tuple[Equation, Closing | None]], list[tuple[Node, list[int]]]]:
-        summed = {total.node for total in self.normal.totals}
-        closings: list[tuple[Equation, Closing | None]] = []
+    ) -> tuple[list[tuple[str, list[Closing]]], list[tuple[Node, list[int]]], list[Equation]]:
         cuts: list[tuple[Node, list[int]]] = []
+        sums, expressions = [], []
         for line in self.program.totals:
-            value = line.value
-            if value in summed:
-                closings.append((line, Closing(value)))
-            elif value.operation == "part" and value.arguments[0] in summed:
-                cut = value.arguments[0], self.layout.elements.pieces(value)
-                if cut not in cuts:
-                    cuts.append(cut)
-                piece = int(str(value.attributes[0]))
-                closings.append((line, Closing(value.arguments[0], cuts.index(cut), piece)))
+            parts = sorted(terms(line.value, fixed=True), key=lambda term: term[0])
+            found = [self._closing(node, cuts, minus=minus) for minus, node in parts]
+            whole = [closing for closing in found if closing is not None]
+            if len(whole) == len(found) and {n.shape for _, n in parts} == {line.value.shape}:
+                sums.append((line.name, whole))
             else:
-                closings.append((line, None))
-        return closings, cuts
+                expressions.append(line)
+        return sums, cuts, expressions
+
+    def _closing(
+        self, node: Node, cuts: list[tuple[Node, list[int]]], *, minus: bool
+    ) -> Closing | None:
+        """A term of a line of the totals, if it is a sum or a piece of one; enters the cut."""
+        summed = {total.node for total in self.normal.totals}
+        if node in summed:
+            return Closing(node, minus=minus)
+        if node.operation != "part" or node.arguments[0] not in summed:
+            return None
+        cut = node.arguments[0], self.layout.elements.pieces(node)
+        if cut not in cuts:
+            cuts.append(cut)
+        return Closing(cut[0], cuts.index(cut), int(str(node.attributes[0])), minus)
 
     @cached_property
     def given(self) -> frozenset[str]:
@@ -270,7 +291,13 @@ class Compiled:
     def makes_all(self) -> bool:
         """Whether a sweep makes all that it gives: no kept signal or total comes from outside."""
         own = set(self.layout.kept)
-        return own.issuperset(self.keep) and all(c is not None for _, c in self.closings)
+        return own.issuperset(self.keep) and all(map(self._is_of_sums, self.expressions))
+
+    def _is_of_sums(self, line: Equation) -> bool:
+        """Whether an expression is made of sums and last states, and parameters beside them."""
+        below = [n for n in walk([line.value]) if n.operation in BEHIND and not n.varies]
+        summed = {total.node for total in self.normal.totals}
+        return bool(below) and all(n in summed or n.operation == "first" for n in below)
 
     def may_share(self, shares: Sequence[Work], n_threads: int) -> bool:
         """Whether it is worth a try that threads have all rows together, each some of the units.

@@ -7,7 +7,7 @@ to call than to compute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import prod
 from operator import attrgetter
@@ -24,10 +24,11 @@ from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import run
 from cellwise.backends.cpu.precisions import DTYPES
+from cellwise.backends.cpu.rows_memory import placed
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
-from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.totals import pieces_of
+from cellwise.backends.cpu.target import Precision, Target
+from cellwise.backends.cpu.totals import closed
 from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
 
@@ -62,7 +63,7 @@ class _Calls:
 
     def __init__(self, code: Compiled, n_threads: int, outside: tuple[str, ...]):
         self.code, self.n_threads = code, n_threads
-        self.sums = sum_calls(code, n_threads) if code.closings else None
+        self.sums = sum_calls(code, n_threads) if code.program.totals else None
         self.own = [name for name in code.layout.kept if name not in outside]
         self.last = [(f"last {name}", code.shapes[name]) for name in code.layout.states]
         needs = self.sums.needs if self.sums else []
@@ -102,8 +103,13 @@ class _Half:
         self._indices = {need: address_of(index) for need, index in self._held.items()}
         self._aliases = calls.aliases
 
-    def run(self, found: dict[str, int], fixed: Fixed | None) -> dict[str, Tensor]:
-        """Run the kernel on every thread, then the sums: the lines of the program's totals."""
+    def run(
+        self, found: dict[str, int], fixed: Fixed | None, ends: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Run the kernel on every thread, then the sums: the lines of the program's totals.
+
+        `ends` are the states that come out, by what their addresses are called.
+        """
         more = self._sums.scratch_bytes if self._sums else 0
         memory, place = new_scratch(self._scratch_bytes + more)
         for need, offset in self._places:
@@ -122,23 +128,15 @@ class _Half:
         if self._choice:
             self._choice.took(way, (perf_counter() - start) / self._n_rows)
         del memory, values  # all of it has been read
-        return pieces_of(self.code, self._sums.shaped(outs)) if self._sums else {}
+        if self._sums is None:
+            return {}
+        return closed(self.code, self._sums.shaped(outs), fixed, ends)
 
     def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""
         values = [fixed(node).contiguous() for node in self.code.computed]
         found.update(zip(self.code.computed.values(), map(_address, values), strict=True))
         return values
-
-
-def placed(code: Compiled, names: Sequence[str], n_rows: int) -> tuple[list[tuple[str, int]], int]:
-    """Where signals lie in one piece of memory, each on a line; and how large that is."""
-    places, at = [], 0
-    for name in names:
-        places.append((f"rows {name}", at))
-        n_bytes = n_rows * prod(code.shapes[name]) * code.item_bytes
-        at += -(-n_bytes // LINE_BYTES) * LINE_BYTES
-    return places, at
 
 
 class _Arrays(NamedTuple):
@@ -234,9 +232,9 @@ class Prepared:
         return code.makes_all and not any(plan.copied for plan in plans(code))
 
     def _fixed(self, half: _Half, tensors: Sequence[Tensor]) -> Fixed | None:
-        """What computes what is fixed and no parameter, if there is any."""
+        """What computes what is fixed and no parameter, if any of it is needed."""
         code, names = half.code, self._system.parameters
-        if not code.computed:
+        if not code.computes:
             return None
         parameters = dict(zip(names, tensors[len(tensors) - len(names) :], strict=True))
         return Fixed(parameters, code.constants, code.sizes, self._dtype)
@@ -258,7 +256,7 @@ class Prepared:
         y = like.new_empty((self._schedule.n_rows, *half.code.shapes[output]))
         found[f"rows {output}"] = y.data_ptr()
         ends = self._ends(half, found, like)
-        half.run(found, self._fixed(half, tensors))
+        half.run(found, self._fixed(half, tensors), ends)
         return [y, *(ends[f"last {name}"] for name in self._system.states)], kept
 
     def _ends(self, half: _Half, found: dict[str, int], like: Tensor) -> dict[str, Tensor]:
@@ -284,7 +282,7 @@ class Prepared:
             rows.append(like.new_empty((self._schedule.n_rows, *half.code.shapes[name])))
             found[f"rows {name}"] = rows[-1].data_ptr()
         ends = self._ends(half, found, like)
-        totals = half.run(found, self._fixed(half, tensors))
+        totals = half.run(found, self._fixed(half, tensors), ends)
         d_parameters = [totals[name] for name in self._arrays.d_parameters]
         parameters = tensors[len(tensors) - len(d_parameters) :]
         pairs = zip(d_parameters, parameters, strict=True)

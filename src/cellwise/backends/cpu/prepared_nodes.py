@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Container, Mapping, Sequence
 from functools import cached_property, lru_cache
-from math import prod
 
 import torch
 from torch import Tensor
@@ -25,46 +24,17 @@ from cellwise.backends.cpu.node_work import NodeRows
 from cellwise.backends.cpu.parallel import joined, run
 from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.prepared import have_form
+from cellwise.backends.cpu.rows_memory import Rows
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
-from cellwise.backends.cpu.target import LINE_BYTES, Precision, Target
-from cellwise.backends.cpu.totals import pieces_of
+from cellwise.backends.cpu.target import Precision, Target
+from cellwise.backends.cpu.totals import closed
 from cellwise.backends.cpu.work import address_of
 from cellwise.backends.nodes import Nodes
 from cellwise.errors import BackendError
 from cellwise.passes.rows import RowPrograms
 
 _address = Tensor.data_ptr
-
-
-class _Rows:
-    """Signals over rows that lie in one piece of memory, each on a line."""
-
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]], item_bytes: int):
-        self._item_bytes = item_bytes
-        self._rows = [(f"rows {n}", shape, prod(shape) * item_bytes) for n, shape in shapes.items()]
-
-    def n_bytes(self, n_rows: int) -> int:
-        """How large the memory is."""
-        return sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
-
-    def place(self, found: dict[str, int], start: int, n_rows: int) -> int:
-        """Enter where each signal lies, in memory that starts there; where that ends."""
-        for need, _, row_bytes in self._rows:
-            found[need] = start
-            start += _on_lines(n_rows * row_bytes)
-        return start
-
-    def view(self, memory: Tensor, number: int, n_rows: int) -> Tensor:
-        """A signal as a tensor, by its number."""
-        first = sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
-        _, shape, row_bytes = self._rows[number]
-        start, end = (n // self._item_bytes for n in (first, first + n_rows * row_bytes))
-        return memory[start:end].view(n_rows, *shape)
-
-
-def _on_lines(n_bytes: int) -> int:
-    return -(-n_bytes // LINE_BYTES) * LINE_BYTES
 
 
 class _Program:
@@ -84,8 +54,8 @@ class _Program:
     def __init__(self, part: Part, n_threads: int, passed: Container[str]):
         self.code, self.leaf, shapes = part.code, part.leaf, part.code.shapes
         own = [n for n in self.code.layout.kept if n not in part.defined or n not in passed]
-        self.own = _Rows({name: shapes[name] for name in own}, self.code.item_bytes)
-        self.sums = sum_calls(self.code, n_threads) if self.code.closings else None
+        self.own = Rows({name: shapes[name] for name in own}, self.code.item_bytes)
+        self.sums = sum_calls(self.code, n_threads) if self.code.program.totals else None
         self.scratch_bytes = self.sums.scratch_bytes if self.sums else 0
         needs = [need.partition(" ") for need in (self.sums.needs if self.sums else ())]
         self.indices = [(f"index {key}", key) for kind, _, key in needs if kind == "index"]
@@ -101,12 +71,16 @@ class _Program:
         for need, rows, row_bytes in self._summed:
             found[need] = found[rows] + first_row * row_bytes
 
-    def compute(self, found: dict[str, int], parameters: Mapping[str, Tensor]) -> list[Tensor]:
+    def fixed(self, parameters: Mapping[str, Tensor]) -> Fixed | None:
+        """What computes what is fixed and no parameter, if any of it is needed."""
+        code = self.code
+        if not code.computes:
+            return None
+        return Fixed(parameters, code.constants, code.sizes, DTYPES[code.precision])
+
+    def compute(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""
         code = self.code
-        if not code.computed:
-            return []
-        fixed = Fixed(parameters, code.constants, code.sizes, DTYPES[code.precision])
         values = [fixed(node).contiguous() for node in code.computed]
         found.update(zip(code.computed.values(), map(_address, values), strict=True))
         return values
@@ -121,7 +95,7 @@ class _Half:
         kept: the signals that are given back.
         passed: those that one program makes and another reads.
         absent: what is read of neighbours that are not there: addresses of zeros.
-        computes: whether something is computed of parameters alone.
+        computes: whether something is computed of parameters.
         needs_all: what comes from outside and is read at nodes that are no leaves.
     """
 
@@ -134,23 +108,26 @@ class _Half:
         passed = {*sent, *whole.keep}
         self.programs = [_Program(part, n_threads, passed) for part in whole.parts]
         item_bytes = codes[0].item_bytes
-        self.passed = _Rows(sent, item_bytes)
-        self.kept = _Rows({name: tuple(whole.shape(name)) for name in whole.keep}, item_bytes)
+        self.passed = Rows(sent, item_bytes)
+        self.kept = Rows({name: tuple(whole.shape(name)) for name in whole.keep}, item_bytes)
         self._zeros = torch.zeros(whole.widest, dtype=DTYPES[codes[0].precision], device="cpu")
         absent = dict.fromkeys(name for part in whole.parts for name in part.neighbours)
         self.absent = dict.fromkeys([f"edge {name}" for name in absent], _address(self._zeros))
-        self.computes = any(code.computed for code in codes)
+        self.computes = any(code.computes for code in codes)
         self.needs_all = {name for name, (_, leaves) in whole.outside.items() if not leaves}
         found = [plan for code in codes for plan in plans(code)]
         copied = any(plan.copied or plan.kind == "labelled" for plan in found)
         self.makes_all = not copied and all(code.makes_all for code in codes)
 
-    def totals(self, outs: Sequence[Sequence[Tensor]]) -> dict[str, Tensor]:
+    def totals(
+        self, outs: Sequence[Sequence[Tensor]], fixed: Sequence[Fixed | None]
+    ) -> dict[str, Tensor]:
         """The lines of the programs' totals; what leaves and levels share is added up."""
         totals: dict[str, Tensor] = {}
-        for program, own in zip(self.programs, outs, strict=True):
+        for program, own, values in zip(self.programs, outs, fixed, strict=True):
             if program.sums:
-                for name, total in pieces_of(program.code, program.sums.shaped(own)).items():
+                sums = program.sums.shaped(own)
+                for name, total in closed(program.code, sums, values).items():
                     totals[name] = totals[name] + total if name in totals else total
         return totals
 
@@ -258,10 +235,13 @@ class _Sweep:
         place = half.passed.place(found, place, self._n_rows)
         found.update(half.absent)
         packings, kernels, sums, outs, held = [], [], [], [], []
-        for (program, extent, job), indices in zip(self._work, self._indices, strict=True):
+        fixed = [program.fixed(parameters) for program in half.programs]
+        for (program, extent, job), indices, values in zip(
+            self._work, self._indices, fixed, strict=True
+        ):
             mine = found.copy()
             place = program.own.place(mine, place, self._n_rows)
-            held += program.compute(mine, parameters)
+            held += program.compute(mine, values) if values else []
             packing, kernel = job.rounds(mine, place)
             packings.append(packing)
             kernels.append(kernel)
@@ -276,7 +256,7 @@ class _Sweep:
         rounds = [joined(packings), *kernels]
         run([*rounds, joined(sums)] if sums else rounds, half.n_threads)
         del memory, held  # all of it has been read
-        return half.totals(outs)
+        return half.totals(outs, fixed)
 
 
 class PreparedNodes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -67,7 +68,7 @@ class Totals:
         self, n_threads: int, last: Mapping[str, Tensor], found: Mapping[str, int]
     ) -> dict[str, Tensor]:
         """The value of each line of the program's totals; `found` are the sweep's addresses."""
-        if not self.compiled.closings:
+        if not self.compiled.program.totals:
             return {}
         made = sum_calls(self.compiled, n_threads)
         outs = made.new_results()
@@ -77,9 +78,8 @@ class Totals:
         run([made.round(known, outs, self.extent.n_rows, scratch)], n_threads)
         sums = made.shaped(outs)
         sums |= {p.node: self._by_label(p) for p in plans(self.compiled) if p.kind == "labelled"}
-        return closed(
-            self.compiled, sums, Closer(self.compiled, self.fixed, self.extent.n_rows, last)
-        )
+        ends = {f"last {name}": end for name, end in last.items()}
+        return closed(self.compiled, sums, self.fixed, ends, self.extent.n_rows)
 
     def _found(self, made: SumCalls) -> dict[str, int]:
         """What the calls need to know beside the addresses of whole arrays."""
@@ -124,20 +124,23 @@ class Totals:
         return rows.data_ptr() + self.extent.start * rows.stride(0) * self.compiled.item_bytes
 
 
+NO_ENDS: Mapping[str, Tensor] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
-class Closer:
+class _Closer:
     """What expressions over totals are made of, beside the totals.
 
     Attributes:
         fixed: the values of fixed expressions.
+        ends: the states that came out, by what their addresses are called.
         n_rows: how many rows were summed.
-        last: the states that came out.
     """
 
     compiled: Compiled
     fixed: Fixed
+    ends: Mapping[str, Tensor]
     n_rows: int
-    last: Mapping[str, Tensor]
 
     def __call__(self, value: Node, sums: Mapping[Node, Tensor]) -> Tensor:
         """An expression over totals."""
@@ -148,7 +151,8 @@ class Closer:
             if node.operation in ("total", "total_labelled"):
                 values[node] = sums[node] if node in sums else self._repeated(node, values)
             elif node.operation == "first":
-                values[node] = self.last[str(node.arguments[0].attributes[0])].sum(0)
+                state = str(node.arguments[0].attributes[0])
+                values[node] = self.ends[f"last {state}"].sum(0)
             elif node.arguments:
                 function = EMIT[node.operation](node, self.compiled.sizes)
                 values[node] = function(*[values[a] for a in node.arguments])
@@ -160,16 +164,37 @@ class Closer:
         return values[node.arguments[0]] * self.n_rows
 
 
-def closed(compiled: Compiled, sums: Mapping[Node, Tensor], closer: Closer) -> dict[str, Tensor]:
-    """The lines of a program's totals: sums, pieces of them, and expressions over them."""
-    expressions = [line for line, closing in compiled.closings if closing is None]
-    return pieces_of(compiled, sums) | {e.name: closer(e.value, sums) for e in expressions}
+def closed(
+    compiled: Compiled,
+    sums: Mapping[Node, Tensor],
+    fixed: Fixed | None = None,
+    ends: Mapping[str, Tensor] = NO_ENDS,
+    n_rows: int = 0,
+) -> dict[str, Tensor]:
+    """The lines of a program's totals: sums and pieces added up, and other expressions.
 
-
-def pieces_of(compiled: Compiled, sums: Mapping[Node, Tensor]) -> dict[str, Tensor]:
-    """Those lines of a program's totals that are sums or pieces of them."""
+    Args:
+        compiled: the program.
+        sums: the values of its sums.
+        fixed: those of fixed expressions, if it has other `expressions` than added sums.
+        ends: the states that came out, by what their addresses are called, for gradients of
+            initial ones.
+        n_rows: how many rows were summed, for what is the same in all; not if it `makes_all`.
+    """
     pieces = [sums[node].split_with_sizes(sizes) for node, sizes in compiled.cuts]
-    return {
-        line.name: sums[node] if cut < 0 else pieces[cut][piece]
-        for line, (node, cut, piece) in compiled.sums
-    }
+    found = {}
+    for name, closings in compiled.sums:
+        total: Tensor | None = None
+        for node, cut, piece, minus in closings:  # those that are taken off come last
+            term = sums[node] if cut < 0 else pieces[cut][piece]
+            if total is None:
+                total = -term if minus else term
+            else:
+                total = total - term if minus else total + term
+        assert total is not None
+        found[name] = total
+    if compiled.expressions:
+        assert fixed is not None
+        closer = _Closer(compiled, fixed, ends, n_rows)
+        found |= {line.name: closer(line.value, sums) for line in compiled.expressions}
+    return found

@@ -1,0 +1,54 @@
+"""Signals over rows in one piece of memory, each on a line of its own.
+
+For a schedule that comes again the places are worked out once; for any forest they are found anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from torch import Tensor
+
+from cellwise.backends.cpu.compiled import Compiled
+from cellwise.backends.cpu.target import LINE_BYTES
+
+
+def placed(code: Compiled, names: Sequence[str], n_rows: int) -> tuple[list[tuple[str, int]], int]:
+    """Where signals lie in one piece of memory, each on a line; and how large that is."""
+    places, at = [], 0
+    for name in names:
+        places.append((f"rows {name}", at))
+        n_bytes = n_rows * prod(code.shapes[name]) * code.item_bytes
+        at += _on_lines(n_bytes)
+    return places, at
+
+
+class Rows:
+    """Signals over rows that lie in one piece of memory, each on a line."""
+
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]], item_bytes: int):
+        self._item_bytes = item_bytes
+        self._rows = [(f"rows {n}", shape, prod(shape) * item_bytes) for n, shape in shapes.items()]
+
+    def n_bytes(self, n_rows: int) -> int:
+        """How large the memory is."""
+        return sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
+
+    def place(self, found: dict[str, int], start: int, n_rows: int) -> int:
+        """Enter where each signal lies, in memory that starts there; where that ends."""
+        for need, _, row_bytes in self._rows:
+            found[need] = start
+            start += _on_lines(n_rows * row_bytes)
+        return start
+
+    def view(self, memory: Tensor, number: int, n_rows: int) -> Tensor:
+        """A signal as a tensor, by its number."""
+        first = sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
+        _, shape, row_bytes = self._rows[number]
+        start, end = (n // self._item_bytes for n in (first, first + n_rows * row_bytes))
+        return memory[start:end].view(n_rows, *shape)
+
+
+def _on_lines(n_bytes: int) -> int:
+    return -(-n_bytes // LINE_BYTES) * LINE_BYTES
