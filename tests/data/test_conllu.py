@@ -72,3 +72,22 @@ def test_a_real_treebank_has_the_size_that_it_is_known_to_have():
     sentences = read_conllu(path)
     assert len(sentences) == 2001
     assert sum(len(s.tokens) for s in sentences) == 25_147
+
+
+def test_an_empty_label_is_refused(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text("1\ta\ta\t\t_\t_\t0\troot\t_\t_\n\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_conllu(path)
+    assert str(caught.value) == (
+        f"{path}, line 1: the column 'upos' is empty; what is not known is '_'"
+    )
+    (sentence,) = read_conllu(path, "xpos")
+    assert sentence.labels == ("_",)
+
+
+def test_a_number_of_thousands_of_digits_is_none(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text("9" * 5000 + "\ta" * 9 + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="is no word number"):
+        read_conllu(path)

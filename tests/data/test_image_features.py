@@ -44,6 +44,11 @@ def test_complaints(tmp_path):
             "a\nb\n",
             "rows.npy has the shape [2], and needs [images, numbers] or [images, regions, numbers]",
         ),
+        (
+            np.zeros((2, 0, 5)),
+            "a\nb\n",
+            "rows.npy has the shape [2, 0, 5]: there is no number in it",
+        ),
     ):
         paths = write(tmp_path, rows, names)
         with pytest.raises(DataError) as error:

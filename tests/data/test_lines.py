@@ -70,3 +70,10 @@ def test_fractions_are_the_same_for_ever():
 def test_a_mark_of_utf_8_is_left_out_however_that_is_called(tmp_path, encoding):
     path = write(tmp_path / "a.txt", "\ufeffone\n\ufefftwo\n".encode())
     assert [line for _, line in read_lines(path, encoding=encoding)] == ["one", "\ufefftwo"]
+
+
+def test_half_a_character_is_refused(tmp_path):
+    path = write(tmp_path / "a.txt", b"one\n+2AA-\n")
+    with pytest.raises(DataError) as caught:
+        list(read_lines(path, encoding="utf-7"))
+    assert str(caught.value) == f"{path}, line 2: there is half a character, U+D800"

@@ -42,3 +42,14 @@ def test_mixed_precision_leaves_it_exact():
     rounded = features.bfloat16().float()
     assert torch.equal(mixed[0], head(rounded, right))
     assert torch.equal(mixed[1], head.log_probabilities(rounded))
+
+
+def test_clusters_without_numbers_are_refused():
+    AdaptiveSoftmax(16, 30, (5, 10))
+    with pytest.raises(ConfigError) as caught:
+        AdaptiveSoftmax(15, 30, (5, 10))
+    assert str(caught.value) == (
+        "model.cutoffs = [5, 10]: the last of 2 clusters would have vectors of 15 / 4 ** 2 "
+        "numbers, which is none: name fewer cutoffs, or let the model give 16 numbers a symbol "
+        "and more"
+    )

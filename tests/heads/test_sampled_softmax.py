@@ -40,7 +40,9 @@ def test_drawing_all_symbols_once_gives_the_whole_softmax(layer, monkeypatch):
     features, weight, bias, right = layer
     monkeypatch.setattr(sampled_softmax, "draw", lambda n, _: torch.arange(n))
     monkeypatch.setattr(
-        sampled_softmax, "log_proposal", lambda n: torch.full((n,), -math.log(n)).double()
+        sampled_softmax,
+        "log_proposal",
+        lambda n: torch.full((n,), -math.log(n), dtype=torch.float64),
     )
     found = sampled_cross_entropy(features, weight, bias, right, 9)
     wanted = functional.cross_entropy(features @ weight.T + bias, right, reduction="sum")
@@ -61,9 +63,22 @@ def test_the_loss_by_its_formula(layer, monkeypatch):
     expected = [3 * math.log((k + 2) / (k + 1)) / math.log(10) for k in range(9)]
     wanted = 0.0
     for row, k in zip(logits.tolist(), right.tolist(), strict=True):
-        terms = [math.exp(row[j]) / expected[j] for j in (k, *(j for j in drawn if j != k))]
-        wanted -= math.log(terms[0] / sum(terms))
+        others = sum(math.exp(row[j]) / expected[j] for j in drawn if j != k)
+        wanted += math.log(math.exp(row[k]) + others) - row[k]
     torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64), **EXACT)
+
+
+def test_the_gradient_of_many_draws_is_the_whole_softmaxs(layer):
+    """Each symbol is drawn many times: a frequent right one must not count as so many, too."""
+    features, weight, bias, right = layer
+    torch.manual_seed(0)
+    given = (features, weight, bias)
+    found = sampled_cross_entropy(features, weight, bias, right, 400_000)
+    wanted = functional.cross_entropy(features @ weight.T + bias, right, reduction="sum")
+    for one, other in zip(
+        torch.autograd.grad(found, given), torch.autograd.grad(wanted, given), strict=True
+    ):
+        assert float((one - other).abs().max()) < 0.02 * float(other.abs().max())
 
 
 def test_draws_differ_and_follow_from_the_seed():

@@ -82,3 +82,8 @@ def test_numbers_out_of_range_are_errors(settings, cause):
 def test_a_temperature_next_to_nothing_takes_the_likeliest():
     logits = torch.tensor([[1.0, 3.0, 2.0]], dtype=torch.float64).log_softmax(-1)
     close(Sampling(temperature=1e-40).probabilities(logits), 0.0, 1.0, 0.0)
+
+
+def test_equal_symbols_are_no_more_than_the_likeliest():
+    shares = Sampling(top_k=2).probabilities(torch.zeros(1, 4))
+    assert sorted(shares[0].tolist()) == [0, 0, 0.5, 0.5]

@@ -217,3 +217,14 @@ def test_a_decoder_that_allows_nothing_ends_the_row(width):
     alone = search(table_step(table[[0, 2]]), start_state(range(2)), torch.full((2,), 6), rules)
     assert [found[0], found[2]] == alone
     assert found[1].log_probability == -math.inf or len(found[1].symbols) <= 2
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_row_ends_where_nothing_is_possible(width):
+    """The second symbol has no probability, whatever it is."""
+    table = torch.full((1, 5, *(N_SYMBOLS,) * 3), -torch.inf, dtype=torch.float64)
+    table[0, 0, :, START, 2] = 0.0
+    rules = Rules(START, END, width)
+    (found,) = search(table_step(table), start_state([0]), torch.tensor([4]), rules)
+    assert found.symbols in ([2], [])  # all hypotheses of a beam are equally impossible
+    assert found.log_probability == -math.inf

@@ -136,15 +136,50 @@ def test_mutual_information_changes_what_is_said(path):
     assert "log_probability" not in weighed.record  # it is none
 
 
-def test_mutual_information_wants_the_first_symbols_first(path):
+def test_choices_that_do_not_go_together_are_refused_at_once(path):
     task = task_of(path, mutual_information=0.5)
-    task.model = task.model.model_copy(update={"right_to_left": True})
-    task.fit(task.read("train"))
+    right_to_left = task.model.model_copy(update={"right_to_left": True})
     with pytest.raises(ConfigError) as caught:
-        list(task.predict(task.build().eval(), ["Do you like tea?"]))
+        Converse(task.data, right_to_left, task.decoding)
     assert str(caught.value) == (
         "'decoding.mutual_information' weighs the first symbols of an answer, but a model with "
         "model.right_to_left = true writes the last ones first: set it to 0"
+    )
+    with pytest.raises(ConfigError) as caught:
+        Converse(task.data, task.model, ConverseDecoding(metric="bleu", judged_answers=0))
+    assert str(caught.value) == (
+        "'decoding.metric' is \"bleu\", which needs answers to judge, but decoding.judged_answers "
+        "is 0"
+    )
+    with pytest.raises(ConfigError, match=r"'decoding.n_best' is 3, but a search with"):
+        Converse(task.data, task.model, ConverseDecoding(n_best=3, beam_size=2))
+
+
+def test_every_metric_that_can_be_chosen_is_reported(path):
+    task = task_of(path)
+    pairs = task.read("dev")
+    task.fit(pairs)
+    with torch.no_grad():
+        found = task.evaluate(task.build().eval(), pairs, batch_size=2, advance=lambda _: None)
+    assert {"loss", "bleu"} <= set(found)
+
+
+def test_a_great_loss_has_an_infinite_perplexity(path, monkeypatch):
+    task = task_of(path, judged=0)
+    pairs = task.read("dev")
+    task.fit(pairs)
+    monkeypatch.setattr(Converse, "_nats", lambda *_: torch.tensor(1e6))
+    found = task.evaluate(task.build().eval(), pairs, batch_size=2, advance=lambda _: None)
+    assert found["perplexity"] == math.inf
+
+
+def test_dialogues_of_one_turn_have_no_answer(tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text('["hello"]\n["good morning"]\n')
+    with pytest.raises(DataError) as caught:
+        task_of(path).read("train")
+    assert (
+        str(caught.value) == "every dialogue of data.train has one turn alone: there is no answer"
     )
 
 

@@ -331,3 +331,20 @@ def test_vectors_of_words_need_words(tmp_path):
     )
     with pytest.raises(ConfigError, match=re.escape(cause)):
         built(task_of(path, unit="characters", vectors=vectors))
+
+
+def test_ends_of_lines_that_are_no_symbols_are_no_characters(tmp_path):
+    task = task_of(write(tmp_path, *["ab"] * 20), unit="characters", line_ends=False)
+    task.fit(task.read("train"))
+    metrics = evaluated(task, built(task))
+    close(metrics["bits_per_character"], metrics["loss"] / math.log(2))
+
+
+def test_a_text_without_a_symbol_to_learn_is_refused(tmp_path):
+    path = write(tmp_path, "a b", "c d")
+    task_of(path, unit="words", min_count=2).fit([])  # the ends of lines are some
+    with pytest.raises(DataError) as caught:
+        task_of(path, unit="words", min_count=2, line_ends=False).fit([])
+    assert str(caught.value) == (
+        f"{path}: no symbol is there data.min_count = 2 times, so there is nothing to learn"
+    )

@@ -120,6 +120,10 @@ def test_data_that_is_not_in_memory_trains_the_same_model(texts, tmp_path):
     with pytest.raises(DataError) as error:
         task_of(data={**texts, **units, "in_memory": False}).read("train")
     assert str(error.value) == "every training pair is longer than data.max_length = 5 symbols"
+    blank = texts["train"] = texts["target_train"] = file_of(tmp_path, "blank", ["", ""])
+    with pytest.raises(DataError) as error:
+        task_of(data={**texts, **units, "in_memory": False}).read("train")
+    assert str(error.value) == f"{blank}: the file holds no pair, only blank lines"
 
 
 def test_vectors_of_source_symbols_come_from_a_file(texts, tmp_path):

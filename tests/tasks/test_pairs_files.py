@@ -117,3 +117,15 @@ def test_multi30k_is_read_line_by_line():
         pairs = read_texts(MULTI30K / f"{name}.en.gz", MULTI30K / f"{name}.de.gz")
         assert len(pairs) == count
         assert all(pair.source and pair.target for pair in pairs)
+
+
+def test_sources_with_two_files_of_targets_are_refused(tmp_path):
+    x, one, other = (str(file_of(tmp_path, name, "a\n")) for name in ("x", "one", "other"))
+    data = {"train": x, "target_train": one, "test": x, "target_test": one}
+    assert target_files(TransduceData(**data)) == {Path(x): Path(one)}
+    with pytest.raises(ConfigError) as caught:
+        target_files(TransduceData(**data, dev=x, target_dev=other))
+    assert str(caught.value) == (
+        f"{x} is named with two files of targets, {one} and {other}: copy it, so that each part "
+        "has a file of its own"
+    )

@@ -87,3 +87,9 @@ def test_a_pattern_may_lie_in_a_folder_with_marks_in_its_name(tmp_path, monkeypa
         files_of("br[1]/*.csv")
     with pytest.raises(DataError, match="no file matches"):
         files_of("nowhere*/x/*.csv")
+
+
+@pytest.mark.parametrize("name", ["**.tsv", "a" * 300 + "*"])
+def test_what_is_no_pattern_is_refused(tmp_path, name):
+    with pytest.raises(DataError, match="is no pattern of files: "):
+        files_of(f"{tmp_path}/{name}")

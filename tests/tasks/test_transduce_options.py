@@ -75,15 +75,23 @@ def test_several_answers_come_with_their_probabilities(reverser):
     assert answers[1].record["n_best"] == [{"output": "", "symbols": [], "log_probability": None}]
 
 
-def test_more_answers_than_the_beam_holds_are_refused(reverser):
-    task, model = reverser
-    task.decoding = TransduceDecoding(beam_size=2, n_best=3)
-    with pytest.raises(ConfigError) as error:
-        list(task.predict(model, ["abc"]))
-    assert str(error.value) == (
-        "'decoding.n_best' is 3, but a search with decoding.beam_size = 2 finds no more answers "
-        "than that"
-    )
+def test_choices_that_do_not_go_together_are_refused_at_once(reverser):
+    task, _ = reverser
+    for decoding, said in (
+        (
+            {"beam_size": 2, "n_best": 3},
+            "'decoding.n_best' is 3, but a search with decoding.beam_size = 2 finds no more "
+            "answers than that",
+        ),
+        (
+            {"metric": "chrf"},
+            "'decoding.metric' is \"chrf\", which is not computed of data.target_unit = "
+            '"characters", where "bleu" counts characters already',
+        ),
+    ):
+        with pytest.raises(ConfigError) as error:
+            Transduce(task.data, task.model, TransduceDecoding(**decoding))
+        assert str(error.value) == said
 
 
 def test_attention_tells_where_each_symbol_looked(reverser):

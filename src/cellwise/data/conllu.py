@@ -23,13 +23,22 @@ def read_conllu(path: Path, column: str = "upos") -> list[Tagged]:
     their own.
 
     Raises:
-        DataError: a line has not ten columns, its number is none, or the file holds no sentence.
+        DataError: a line has not ten columns, its number is none, its label is empty, or the file
+            holds no sentence.
 
     Source: https://universaldependencies.org/format.html
     """
     position = COLUMNS.index(column)
+
+    def label(number: int, row: list[str]) -> str:
+        if not row[position]:
+            raise DataError(
+                f"{path}, line {number}: the column '{column}' is empty; what is not known is '_'"
+            )
+        return row[position]
+
     sentences = [
-        Tagged(tuple(row[1] for _, row in rows), tuple(row[position] for _, row in rows))
+        Tagged(tuple(row[1] for _, row in rows), tuple(label(*row) for row in rows))
         for rows in read_words(path)
     ]
     if not sentences:
@@ -64,8 +73,8 @@ def _word(line: str, path: Path, number: int) -> list[list[str]]:
             f"{path}, line {number}: a CoNLL-U line has {len(COLUMNS)} columns separated by tabs, "
             f"this one has {len(row)}"
         )
-    if row[0].isdecimal():
+    if row[0].isdecimal() and len(row[0]) < 10:
         return [row]
-    if row[0].replace("-", "", 1).replace(".", "", 1).isdecimal():
+    if not row[0].isdecimal() and row[0].replace("-", "", 1).replace(".", "", 1).isdecimal():
         return []
     raise DataError(f"{path}, line {number}: the first column, '{row[0]}', is no word number")

@@ -73,7 +73,7 @@ def _dependencies(
 
 def _parent(row: Sequence[str], line: int, path: Path, n_words: int) -> int:
     head = row[_HEAD]
-    if not head.isdecimal() or int(head) > n_words:
+    if not head.isdecimal() or len(head) > 9 or int(head) > n_words:
         raise DataError(
             f"{path}, line {line}: the head is '{head}', but must be the number of a word, "
             f"from 1 to {n_words}, or 0 for the root"

@@ -92,5 +92,7 @@ def _rows(path: Path) -> NDArray[np.floating]:
             f"{path} has the shape {list(rows.shape)}, and needs [images, numbers] "
             "or [images, regions, numbers]"
         )
+    if 0 in rows.shape[1:]:
+        raise DataError(f"{path} has the shape {list(rows.shape)}: there is no number in it")
     whole: NDArray[np.floating] = rows if rows.ndim == 3 else rows[:, None]
     return whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,10 @@ def read_lines(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, st
         raise DataError(f"{path}: the file is empty")
 
 
+HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which some encodings let pass, and UTF-8 cannot hold."""
+
+
 def fraction(key: str) -> float:
     """A number in [0, 1) that depends on the text alone.
 
@@ -69,14 +74,19 @@ def decoded(raw: bytes, name: str, *, encoding: str = "utf-8", first_line: int =
         first_line: the number of the first line of `raw`.
 
     Raises:
-        DataError: the bytes are not in the encoding.
+        DataError: the bytes are not in the encoding, or give half a character.
     """
     marked = first_line == 1 and codecs.lookup(encoding).name == "utf-8"
     try:
-        return raw.decode("utf-8-sig" if marked else encoding)
+        text = raw.decode("utf-8-sig" if marked else encoding)
     except UnicodeDecodeError as error:
         line = first_line + raw.count(b"\n", 0, error.start)
         position = error.start - raw.rfind(b"\n", 0, error.start)
         found = f"{name}, line {line}: byte {position} of the line (0x{raw[error.start]:02x})"
         wanted = encoding.upper()
         raise DataError(f"{found} is not {wanted}; convert the file to {wanted} first") from error
+    half = HALVES.search(text) if encoding != "utf-8" else None  # which has none
+    if half:
+        line = first_line + text.count("\n", 0, half.start())
+        raise DataError(f"{name}, line {line}: there is half a character, U+{ord(half[0]):04X}")
+    return text

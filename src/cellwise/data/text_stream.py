@@ -104,6 +104,7 @@ class TextStream(Sequence[Window]):
         text: the lines.
         encode: the numbers of a line, with that of its end, if this is a symbol.
         size: the symbols of a window; the last one may hold fewer.
+        line_ends: whether the ends of lines are among the numbers, and count as characters.
         in_memory: False: the numbers lie in a file of the system's temporary folder, 4 bytes each.
         passing: gives the lines of the text, and may show how far the pass over them is.
     """
@@ -114,11 +115,12 @@ class TextStream(Sequence[Window]):
         encode: Callable[[str], Sequence[int]],
         size: int,
         *,
+        line_ends: bool = True,
         in_memory: bool = True,
         passing: Callable[[Text], Iterable[str]] = iter,
     ):
         self.text, self.size, self._encode, self._in_memory = text, size, encode, in_memory
-        self._passing = passing
+        self._passing, self._line_ends = passing, line_ends
         self.characters = 0
 
     @cached_property
@@ -141,7 +143,7 @@ class TextStream(Sequence[Window]):
         yield np.array([END], np.int32)
         self.characters = 0
         for lines in in_chunks(self._passing(self.text), LINES_AT_ONCE):
-            self.characters += sum(len(line) + 1 for line in lines)
+            self.characters += sum(len(line) + self._line_ends for line in lines)
             yield np.array([number for line in lines for number in self._encode(line)], np.int32)
 
     @property

@@ -92,7 +92,7 @@ class _Taken:
 
 
 def _are_counts(pieces: list[str]) -> bool:
-    return len(pieces) == 2 and all(piece.isdecimal() for piece in pieces)
+    return len(pieces) == 2 and all(p.isdecimal() and len(p) < 20 for p in pieces)
 
 
 def _numbers(pieces: list[str], place: str) -> NDArray[np.float32]:

@@ -31,7 +31,8 @@ class AdaptiveSoftmax(nn.Module):
         cutoffs: the numbers of the symbols that clusters start at, ascending, each below V.
 
     Raises:
-        ConfigError: the cutoffs are not so.
+        ConfigError: the cutoffs are not so, or are so many that the last cluster's vectors would
+            have no number.
     """
 
     def __init__(self, input_size: int, n_symbols: int, cutoffs: Sequence[int]):
@@ -41,6 +42,12 @@ class AdaptiveSoftmax(nn.Module):
             raise ConfigError(
                 f"model.cutoffs = {asked}: the symbols at which the adaptive softmax starts a "
                 f"cluster must ascend, from 1 to {n_symbols - 1}, of a vocabulary of {n_symbols}"
+            )
+        if input_size < 4 ** len(asked):
+            raise ConfigError(
+                f"model.cutoffs = {asked}: the last of {len(asked)} clusters would have vectors of "
+                f"{input_size} / 4 ** {len(asked)} numbers, which is none: name fewer cutoffs, or "
+                f"let the model give {4 ** len(asked)} numbers a symbol and more"
             )
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(input_size, n_symbols, asked, head_bias=True)
 

@@ -14,12 +14,14 @@ def sampled_cross_entropy(
     """The summed cross-entropy, in nats, of right symbols among themselves and others drawn.
 
     The others are drawn anew at each call and shared by its rows: symbol k of the vocabulary, in
-    which the frequent ones come first, with the probability of `log_proposal`, Q(k). A logit is
-    less log(n Q(k)), so that the gradient tends to that of the whole softmax as n grows. A drawn
-    symbol that is a row's right one does not count there a second time.
+    which the frequent ones come first, with the probability of `log_proposal`, Q(k). The logit of a
+    drawn symbol is less log(n Q(k)), as often as it is drawn; that of the right one stays as it is,
+    and does not count a second time where it is drawn. So the sum of the exponentials is that of
+    the whole softmax in the mean, and the gradient tends to that one's as n grows.
 
-    Source: Jean et al. 2015 (arXiv:1412.2007), section 3, equations 8 and 9, with a log-uniform
-    proposal in place of parts of the training text.
+    Source: importance sampling as of Bengio and Senécal 2008 (IEEE Trans. Neural Networks 19),
+    section IV; Jean et al. 2015 (arXiv:1412.2007), section 3, with a log-uniform proposal in place
+    of parts of the training text.
 
     Args:
         features: `[N, F]`.
@@ -35,7 +37,7 @@ def sampled_cross_entropy(
     shift = (log_proposal(len(weight)) + math.log(n_samples)).to(bias)
     logits = features @ weight[drawn].T + (bias - shift)[drawn]
     logits = logits.masked_fill(drawn == right[:, None], -torch.inf)
-    own = (features * weight[right]).sum(-1) + (bias - shift)[right]
+    own = (features * weight[right]).sum(-1) + bias[right]
     return (torch.cat([own[:, None], logits], dim=1).logsumexp(dim=1) - own).sum()
 
 

@@ -57,8 +57,9 @@ class Sampling:
     def _of_top_k(self, logits: Tensor) -> Tensor:
         if not 0 < self.top_k < logits.shape[-1]:
             return logits
-        least = logits.topk(self.top_k, dim=-1).values[:, -1:]
-        return logits.masked_fill(logits < least, -torch.inf)
+        likeliest = logits.topk(self.top_k, dim=-1)
+        nothing = torch.full_like(logits, -torch.inf)
+        return nothing.scatter(-1, likeliest.indices, likeliest.values)
 
     def _of_top_p(self, logits: Tensor) -> Tensor:
         if self.top_p == 1:

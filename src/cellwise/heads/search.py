@@ -192,6 +192,7 @@ def _advance(old: _Beam, log_p: Tensor, rules: Rules) -> tuple[_Beam, Tensor]:
     parent, symbol = chosen // n_symbols, chosen % n_symbols
     rows = torch.arange(n_rows, device=log_p.device)[:, None]
     kept = scores.flatten(1).gather(1, chosen)
+    symbol = symbol.masked_fill(kept.isneginf(), rules.end)  # nothing is possible
     new = _Beam(
         old.rows,
         old.limits,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -15,12 +14,18 @@ from torch import Tensor, nn
 from cellwise.data.batches import plan_in_order
 from cellwise.data.dialogues import Dialogue, read_dialogues
 from cellwise.data.vocabulary import PAD
-from cellwise.errors import ConfigError, DataError
+from cellwise.errors import DataError
 from cellwise.heads.mutual_information import mutual_information
 from cellwise.heads.search import State, Step
+from cellwise.losses.perplexity import perplexity
 from cellwise.tasks.attentive_decoder import Reading
-from cellwise.tasks.base import Advance, Part, Report, device_of
-from cellwise.tasks.converse_config import ConverseData, ConverseDecoding, ConverseModel
+from cellwise.tasks.base import Advance, Part, Report, Section, device_of
+from cellwise.tasks.converse_config import (
+    ConverseData,
+    ConverseDecoding,
+    ConverseModel,
+    check_converse,
+)
 from cellwise.tasks.distinct import distinct
 from cellwise.tasks.encoder_decoder import EncoderDecoder
 from cellwise.tasks.pairs import Pair, PairBatch
@@ -51,6 +56,10 @@ class Converse(Transduce):
     model: ConverseModel
     decoding: ConverseDecoding
 
+    def __init__(self, data: Section, model: Section, decoding: Section):
+        super().__init__(data, model, decoding)
+        check_converse(self.model, self.decoding)
+
     # From dialogues to pairs.
 
     def read(self, part: Part) -> list[Pair]:
@@ -58,6 +67,8 @@ class Converse(Transduce):
         pairs = [pair for dialogue in self._dialogues[part] for pair in self._turns(dialogue)]
         if part != "train":
             return pairs
+        if not pairs:
+            raise DataError("every dialogue of data.train has one turn alone: there is no answer")
         return [*self._kept([pair for pair in pairs if self._is_short(pair)], len(pairs))]
 
     def read_file(self, path: Path) -> list[Pair]:
@@ -135,7 +146,7 @@ class Converse(Transduce):
             nats += float(self._nats(network, self._read_all(network, batch), batch))
             n_units += batch.n_units
             advance(len(rows))
-        found = {"loss": nats / n_units, "perplexity": math.exp(nats / n_units)}
+        found = {"loss": nats / n_units, "perplexity": perplexity(nats / n_units)}
         judged = examples[: self.decoding.judged_answers]
         if not judged:
             return Report(found)
@@ -159,11 +170,6 @@ class Converse(Transduce):
         informed = super().writer(network, reading, batch)
         if not self.decoding.mutual_information:
             return informed
-        if network.right_to_left:
-            raise ConfigError(
-                "'decoding.mutual_information' weighs the first symbols of an answer, but a model "
-                "with model.right_to_left = true writes the last ones first: set it to 0"
-            )
         blind = super().writer(network, self._read_all(network, self._nothing(batch)), batch)
         return mutual_information(
             informed,

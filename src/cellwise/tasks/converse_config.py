@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from cellwise.data.symbols import Unit
+from cellwise.errors import ConfigError
 from cellwise.tasks.base import Section
 from cellwise.tasks.fields import MoreWords, VectorsFile
 from cellwise.tasks.transduce_config import (
-    Metric,
     Sharing,
     TransduceDecoding,
     TransduceModel,
@@ -88,8 +90,10 @@ class ConverseModel(TransduceModel):
 class ConverseDecoding(TransduceDecoding):
     """How an answer is searched."""
 
-    metric: Metric = Field(
-        "loss", description="the dev metric that decides which epoch is best; loss is perplexity"
+    metric: Literal["loss", "bleu"] = Field(
+        "loss",
+        description="the dev metric that decides which epoch is best: loss is perplexity; BLEU is "
+        "of the judged_answers",
     )
     max_answer: int = Field(40, ge=1, description="an answer has at most so many symbols")
     mutual_information: float = Field(
@@ -106,3 +110,21 @@ class ConverseDecoding(TransduceDecoding):
     judged_answers: int = Field(
         200, ge=0, description="so many dev or test contexts are answered to count distinct words"
     )
+
+
+def check_converse(model: ConverseModel, decoding: ConverseDecoding) -> None:
+    """Whether the choices of a configuration go together.
+
+    Raises:
+        ConfigError: they do not; says which.
+    """
+    if decoding.metric == "bleu" and not decoding.judged_answers:
+        raise ConfigError(
+            "'decoding.metric' is \"bleu\", which needs answers to judge, but "
+            "decoding.judged_answers is 0"
+        )
+    if decoding.mutual_information and model.right_to_left:
+        raise ConfigError(
+            "'decoding.mutual_information' weighs the first symbols of an answer, but a model "
+            "with model.right_to_left = true writes the last ones first: set it to 0"
+        )

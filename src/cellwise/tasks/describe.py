@@ -19,6 +19,7 @@ from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import END, START, Vocabulary
 from cellwise.errors import ConfigError, DataError
 from cellwise.heads.search import Found, Rules, search
+from cellwise.losses.perplexity import perplexity
 from cellwise.tasks.attentive_decoder import Reading
 from cellwise.tasks.base import Advance, Answer, Part, Report, Section, Task, device_of
 from cellwise.tasks.describe_answers import BLANK, CaptionAnswer, Looked, attention_record
@@ -206,7 +207,7 @@ class Describe(Task[Captioned, CaptionBatch]):
         references = [example.captions for example in examples]
         scores = caption_scores(captions, references, lowercase=self.data.lowercase)
         loss = nats / n_units
-        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), **scores}
+        return {"loss": loss, "perplexity": perplexity(loss), **scores}
 
     def report(
         self, model: nn.Module, examples: Sequence[Captioned], *, batch_size: int, advance: Advance

@@ -101,6 +101,11 @@ class LanguageModelling(Task[Window, WindowBatch]):
         if data.max_symbols:
             kept = slice(data.max_symbols)
             words = Vocabulary(words.symbols[kept], words.counts[kept])
+        if not words.symbols and not data.line_ends:
+            raise DataError(
+                f"{text.paths[0]}: no symbol is there data.min_count = {data.min_count} times, so "
+                "there is nothing to learn"
+            )
         file = VectorFile(data.vectors, lowercase=data.lowercase)
         size = self.model.embedding_size
         self._vectors = take_vectors(words, file, size=size, tell=self.tell)
@@ -227,8 +232,15 @@ class LanguageModelling(Task[Window, WindowBatch]):
     # Files
 
     def _stream(self, text: Text) -> TextStream:
-        size, in_memory = self.model.window, self.data.in_memory
-        stream = TextStream(text, self.numbers, size, in_memory=in_memory, passing=self._lines)
+        data = self.data
+        stream = TextStream(
+            text,
+            self.numbers,
+            self.model.window,
+            line_ends=data.line_ends,
+            in_memory=data.in_memory,
+            passing=self._lines,
+        )
         self._streams.add(stream)
         return stream
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cellwise.data.text_stream import Window, windows_in_lanes
 from cellwise.data.vocabulary import PAD, UNKNOWN
+from cellwise.losses.perplexity import perplexity
 from cellwise.tasks.base import Advance, Answer, device_of
 from cellwise.tasks.language_model_config import LanguageModelDecoding
 from cellwise.tasks.language_model_dynamic import dynamic_model
@@ -69,11 +70,6 @@ def score_windows(
     if characters:
         metrics["bits_per_character"] = nats / math.log(2) / characters
     return metrics | {"unknown_rate": unknown / total}
-
-
-def perplexity(nats: float) -> float:
-    """e to the loss per symbol; infinity where that is too great a number."""
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 def line_scores(model: LanguageModel, rows: Sequence[Sequence[int]]) -> list[list[float]]:

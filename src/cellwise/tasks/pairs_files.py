@@ -54,9 +54,11 @@ def target_files(data: NamedTargets) -> dict[Path, Path]:
     """For each file of sources that of its targets, where they are apart; patterns in order.
 
     Raises:
+        ConfigError: one file of sources has two of targets.
         DataError: a pattern matches no file, or the two match different numbers of files.
     """
     found: dict[Path, Path] = {}
+    known: dict[Path, Path] = {}
     for part in get_args(Part):
         source, target = getattr(data, part), getattr(data, f"target_{part}")
         if source and target:
@@ -66,7 +68,14 @@ def target_files(data: NamedTargets) -> dict[Path, Path]:
                     f"data.{part} names {len(sources)} files, but data.target_{part} "
                     f"{len(targets)}; they belong together one by one"
                 )
-            found |= zip(sources, targets, strict=True)
+            for one, other in zip(sources, targets, strict=True):
+                before = known.setdefault(one.resolve(), other)
+                if before.resolve() != other.resolve():
+                    raise ConfigError(
+                        f"{one} is named with two files of targets, {before} and {other}: copy it, "
+                        "so that each part has a file of its own"
+                    )
+                found[one] = other
     return found
 
 
@@ -117,6 +126,8 @@ def map_pairs(
     filled = lines.filled()
     if any(other.filled() != filled for other in beside):
         filled = array("q", range(len(lines)))  # which says where a line has no partner
+    if not filled:
+        raise DataError(f"{source}: the file holds no pair, only blank lines")
     every = MappedExamples(lines, made, beside=beside, rows=filled)
     rows = array("q", (row for row, pair in zip(filled, every, strict=True) if keep(pair)))
     return MappedExamples(lines, made, beside=beside, rows=rows)

@@ -97,12 +97,15 @@ def files_of(name: str) -> list[Path]:
         DataError: no file matches.
     """
     path = Path(name)
-    if not any(mark in name for mark in "*?[") or path.exists():
-        return [path]
-    start = path.parent
-    while not start.is_dir():
-        start = start.parent
-    found = sorted(start.glob(str(path.relative_to(start))))
+    try:
+        if not any(mark in name for mark in "*?[") or path.exists():
+            return [path]
+        start = path.parent
+        while not start.is_dir():
+            start = start.parent
+        found = sorted(start.glob(str(path.relative_to(start))))
+    except (ValueError, OSError) as error:  # such as ** within a name, or a name that is too long
+        raise DataError(f"{name} is no pattern of files: {error}") from error
     if not found:
         raise DataError(f"{name}: no file matches this pattern")
     return found

@@ -69,7 +69,7 @@ class Transduce(PairTask):
 
     def __init__(self, data: Section, model: Section, decoding: Section):
         super().__init__(data, model, decoding)
-        check_transduce(self.data, self.model)
+        check_transduce(self.data, self.model, self.decoding)
         self.metric, self.goal = self.decoding.metric, goal_of(self.decoding.metric)
 
     def build(self) -> EncoderDecoder:
@@ -258,11 +258,6 @@ class Transduce(PairTask):
     def rules(self) -> Rules:
         """What the search goes by."""
         options = self.decoding
-        if options.n_best > options.beam_size:
-            raise ConfigError(
-                f"'decoding.n_best' is {options.n_best}, but a search with decoding.beam_size = "
-                f"{options.beam_size} finds no more answers than that"
-            )
         return Rules(
             START, END, options.beam_size, options.length_penalty, options.length_normalisation
         )

@@ -132,7 +132,11 @@ class TransduceModel(Section):
         description="the weight of the loss of reading again what was read, with coverage",
     )
     dropout: float = Field(
-        0.2, ge=0, lt=1, description="dropout on every layer's input, the same mask at every step"
+        0.2,
+        ge=0,
+        lt=1,
+        description="dropout on every layer's input, the same mask at every step (between layers "
+        "of a decoder that trains step by step, one for each)",
     )
     zoneout: Zoneout = 0.0
     weight_dropout: WeightDropout = 0.0
@@ -200,7 +204,9 @@ class TransduceDecoding(Section):
     batch_size: int = Field(64, ge=1, description="sources of a list that are answered together")
 
 
-def check_transduce(data: TransduceData, model: TransduceModel) -> None:
+def check_transduce(
+    data: TransduceData, model: TransduceModel, decoding: TransduceDecoding
+) -> None:
     """Whether the choices of a configuration go together.
 
     Raises:
@@ -221,4 +227,14 @@ def check_transduce(data: TransduceData, model: TransduceModel) -> None:
             "'model.share_embeddings' is \"all\", which needs data.source_unit and "
             f'data.target_unit to be the same, but they are "{data.source_unit}" and '
             f'"{data.target_unit}"'
+        )
+    if decoding.n_best > decoding.beam_size:
+        raise ConfigError(
+            f"'decoding.n_best' is {decoding.n_best}, but a search with decoding.beam_size = "
+            f"{decoding.beam_size} finds no more answers than that"
+        )
+    if decoding.metric == "chrf" and data.target_unit == "characters":
+        raise ConfigError(
+            "'decoding.metric' is \"chrf\", which is not computed of data.target_unit = "
+            '"characters", where "bleu" counts characters already'
         )
