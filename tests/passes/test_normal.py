@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 
 from cellwise import cells
 from cellwise.errors import BackendError
+from cellwise.graph.build import read
 from cellwise.graph.node import Node, walk
 from cellwise.graph.operations import OPERATIONS
 from cellwise.graph.system import Equation
@@ -153,6 +155,33 @@ def test_gradients_are_sums_of_outer_products_of_products_and_of_rows():
     program = compiled("h[t] = tanh(U @ x[t] + a * h[t-1] + b)").backward
     normal = normalise(program, sizes_of(program.system, 3))
     assert sorted(total.kind for total in normal.totals) == ["outer", "product", "rows"]
+
+
+@pytest.mark.parametrize("name", cells.names("chain"))
+def test_stretches_of_joined_signals_lie_where_it_is_said(name):
+    """What is joined there, from that number on, are the very signals that the stretch is of."""
+    for program in both(name):
+        sizes = sizes_of(program.system, 3, 5)
+        normal = normalise(program, sizes)
+        values = {line: value for lines in normal.sections.values() for line, value in lines}
+        for part, (whole, start) in normal.within.items():
+            assert whole in normal.summed
+            assert whole not in normal.within
+            assert part not in normal.summed
+            value, alone = values[part], (read(part, "t", values[part].shape),)
+            own = value.arguments if value.operation == "concat" else alone
+            pieces = values[whole].arguments
+            begins = accumulate((p.shape[0].evaluate(sizes) for p in pieces), initial=0)
+            first = list(begins).index(start)
+            assert pieces[first : first + len(own)] == own
+
+
+@pytest.mark.parametrize(("name", "stretches"), [("gru", 2), ("lstm_peephole", 3), ("lstm", 0)])
+def test_sums_read_signals_where_they_are_joined(name, stretches):
+    program = both(name)[1]
+    normal = normalise(program, sizes_of(program.system, 3, 5))
+    assert len(normal.within) == stretches
+    assert {whole for whole, _ in normal.within.values()} <= {"joined_1"} <= normal.summed
 
 
 def test_what_defines_a_state_that_is_carried_is_in_the_loop():

@@ -7,8 +7,9 @@ and the like become sums and elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from cellwise.autodiff.derivative import names_of
@@ -57,6 +58,8 @@ class Normal:
         states: the names that carry over, as the program has them.
         across: names that other rows read from memory: what carries over where rows are nodes.
         reverse: whether the steps run from the last to the first.
+        within: summed signals that are stretches of a joined one that is summed, too: which, and
+            at which of its numbers they begin. Sums read them there.
     """
 
     sections: Mapping[Section, tuple[tuple[str, Node], ...]]
@@ -64,6 +67,13 @@ class Normal:
     states: tuple[str, ...]
     reverse: bool
     across: tuple[str, ...] = ()
+    within: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def summed(self) -> set[str]:
+        """The names of the signals that sums read."""
+        names = (str(n.attributes[0]) for total in self.totals for n in total.operands)
+        return {self.within.get(name, (name, 0))[0] for name in names}
 
 
 def normalise(program: Program, sizes: Mapping[str, int]) -> Normal:
@@ -147,7 +157,8 @@ class _Normaliser:
         totals = self.totals()
         lines = {section: tuple(found) for section, found in self.lines.items()}
         system = self.program.system
-        return Normal(lines, totals, system.states, system.reverse)
+        within = _within(dict(chain(*lines.values())), totals, self.sizes)
+        return Normal(lines, totals, system.states, system.reverse, within=within)
 
     def line(self, value: Node) -> Node:
         """The value of a whole line: a reduction needs no further name there."""
@@ -245,6 +256,36 @@ class _Normaliser:
                 return value
             raise RefusedError("it sums a state of the step before over all steps")
         return self.name(self.normal(value))
+
+
+def _within(
+    values: Mapping[str, Node], totals: Sequence[Total], sizes: Mapping[str, int]
+) -> dict[str, tuple[str, int]]:
+    """The summed signals that are stretches of others."""
+    reads = [n for total in totals for n in total.operands if n.attributes[1] == "t"]
+    names = dict.fromkeys(str(n.attributes[0]) for n in reads)
+    pieces = {name: _joined(name, values[name]) for name in names if name in values}
+    found: dict[str, tuple[str, int]] = {}
+    for whole in sorted(pieces, key=lambda name: -len(pieces[name])):
+        of = pieces[whole]
+        if whole in found or len(of) < 2:
+            continue
+        lengths = [piece.shape[0].evaluate(sizes) for piece in of]
+        for name, own in pieces.items():
+            starts = range(len(of) - len(own) + 1) if len(own) < len(of) else ()
+            at = next((n for n in starts if of[n : n + len(own)] == own), None)
+            if at is not None and name not in found:
+                found[name] = whole, sum(lengths[:at])
+    return found
+
+
+def _joined(name: str, value: Node) -> tuple[Node, ...]:
+    """The signals that a signal joins, each read at the same step; itself, if it joins none."""
+    if value.operation == "concat" and all(
+        n.operation == "read" and n.attributes[1] == "t" for n in value.arguments
+    ):
+        return value.arguments
+    return (read(name, "t", value.shape),)
 
 
 def _demoted(program: Program) -> dict[str, Section]:

@@ -201,8 +201,7 @@ class _Stager:
     def __init__(self, normal: Normal, sizes: Mapping[str, int], keep: Collection[str]):
         self.normal, self.elements = normal, Elements(sizes)
         self.values = {name: v for lines in normal.sections.values() for name, v in lines}
-        operands = {str(n.attributes[0]) for total in normal.totals for n in total.operands}
-        self.wanted = {*keep, *normal.states, *normal.across, *operands}
+        self.wanted = {*keep, *normal.states, *normal.across, *normal.summed}
         self.pieces = self._pieces()
 
     def run(self) -> tuple[Stage, ...]:

@@ -106,8 +106,7 @@ def lay_out(
         name: 1 if value.operation in ("sum", "largest") and value.varies else elements.size(value)
         for name, value in defined.items()
     }
-    summed = {str(n.attributes[0]) for total in normal.totals for n in total.operands}
-    lasting = {*keep, *summed, *normal.across}
+    lasting = {*keep, *normal.summed, *normal.across}
     kept = tuple(name for name in defined if name in lasting)
     states = tuple(name for name in normal.states if name in defined)
     used = _sections_of_readers(stages, elements)

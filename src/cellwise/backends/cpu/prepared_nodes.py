@@ -60,10 +60,10 @@ class _Program:
         needs = [need.partition(" ") for need in (self.sums.needs if self.sums else ())]
         self.indices = [(f"index {key}", key) for kind, _, key in needs if kind == "index"]
         factors = [f for plan in plans(self.code) for f in (plan.first, *plan.others)]
-        widths = {factor.name: factor.width for factor in factors if not factor.index}
+        strides = {factor.name: factor.stride for factor in factors if not factor.index}
         self._summed = [
-            (f"own {name}", f"rows {name}", width * self.code.item_bytes)
-            for name, width in widths.items()
+            (f"own {name}", f"rows {name}", stride * self.code.item_bytes)
+            for name, stride in strides.items()
         ]
 
     def sum_from(self, found: dict[str, int], first_row: int) -> None:

@@ -33,11 +33,21 @@ MOST_TOGETHER = 512
 
 @dataclass(frozen=True)
 class Factor:
-    """A signal that a total reads: its name, how long its rows are, at which row; "" is its own."""
+    """What a total reads: a signal, or a stretch of one.
+
+    Attributes:
+        name: the signal.
+        width: how many numbers of a row.
+        index: at which row; "" is its own.
+        start: the first of the numbers.
+        stride: how many a row has.
+    """
 
     name: str
     width: int
     index: str
+    start: int
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,9 @@ def plans(compiled: Compiled) -> tuple[Plan, ...]:
 def _factor(node: Node, compiled: Compiled) -> Factor:
     width = compiled.layout.elements.size(node)
     name, index = map(str, node.attributes[:2])
-    return Factor(name, width, "" if index == "t" else index)
+    whole, start = compiled.normal.within.get(name, (name, 0)) if index == "t" else (name, 0)
+    stride = compiled.layout.sizes[whole] if whole != name else width
+    return Factor(whole, width, "" if index == "t" else index, start, stride)
 
 
 class SumCalls:
@@ -172,13 +184,14 @@ class SumCalls:
         offset = column * self._compiled.item_bytes
         if plan.copied:
             return At(f"moved {self._number(plan)}", offset)
-        return At(f"own {plan.first.name}", offset)
+        start = plan.first.start * self._compiled.item_bytes
+        return At(f"own {plan.first.name}", start + offset)
 
     def _second(self, factor: Factor, column: int = 0) -> list[int | At]:
         """Address and stride of rows and edges, and the index of the rows to take."""
-        offset, name = column * self._compiled.item_bytes, factor.name
+        offset, name = (factor.start + column) * self._compiled.item_bytes, factor.name
         if not factor.index:
-            return [At(f"own {name}", offset), factor.width, 0, 0, 0]
+            return [At(f"own {name}", offset), factor.stride, 0, 0, 0]
         rows, edge = At(f"rows {name}", offset), At(f"edge {name}", offset)
         return [rows, factor.width, edge, factor.width, At(f"index {factor.index}")]
 
@@ -221,7 +234,8 @@ class SumCalls:
 
     def _outer(self, group: list[Plan]) -> None:
         """The sums of a group: in panels together, and what is left singly."""
-        first, width = self._first(group[0]), group[0].first.width
+        factor = group[0].first
+        first, width, stride = self._first(group[0]), factor.width, factor.stride
         table, count, rest = At("table", len(self.tables) * 8), 0, []
         for plan in group:
             for piece in pieces(self._form, plan.others[0].width):
@@ -235,10 +249,10 @@ class SumCalls:
         for i0, i1 in self._cuts(width) if count else ():
             scratch = self._scratch()
             more = (table, count, At("count"), scratch, self._products())
-            self._call("sum_wide", first, width, i0, i1, *more)
+            self._call("sum_wide", first, stride, i0, i1, *more)
         for numbers_of_one in rest:
             for i0, i1 in self._cuts(width):
-                numbers = (first, width, i0, i1, *numbers_of_one, self._scratch())
+                numbers = (first, stride, i0, i1, *numbers_of_one, self._scratch())
                 self._call("sum_narrow", *numbers)
 
     def _result(self, plan: Plan, column: int) -> tuple[At, int]:
@@ -249,19 +263,21 @@ class SumCalls:
     def _product(self, plan: Plan) -> None:
         width, out = plan.first.width, At(f"out {self._number(plan)}")
         second = self._second(plan.others[0])
-        numbers = (self._first(plan), width, *second, At("count"), width, out)
+        numbers = (self._first(plan), plan.first.stride, *second, At("count"), width, out)
         self._call("sum_rows_product", *numbers)
 
     def _rows(self, plan: Plan) -> None:
         width, item = plan.first.width, self._compiled.item_bytes
         for i0, i1 in self._cuts(width):
             out = At(f"out {self._number(plan)}", i0 * item)
-            self._call("sum_rows", self._first(plan, i0), width, At("count"), i1 - i0, out)
+            first = self._first(plan, i0), plan.first.stride
+            self._call("sum_rows", *first, At("count"), i1 - i0, out)
 
 
 def _groups(found: Sequence[Plan]) -> Iterator[list[Plan]]:
     """The sums of outer products, those with the same first factor together if they have room."""
-    outers = sorted((p for p in found if p.kind == "outer"), key=lambda p: p.first.name)
+    outers = [p for p in found if p.kind == "outer"]
+    outers.sort(key=lambda p: (p.first.name, p.first.start, p.first.width))
     for _, plans_of in groupby(outers, key=lambda p: (p.first, p.copied and p.node)):
         group: list[Plan] = []
         for plan in plans_of:

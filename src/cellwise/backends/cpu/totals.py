@@ -115,6 +115,8 @@ class Totals:
     def _rows_of(self, factor: Factor) -> Tensor:
         """The rows of a signal that are summed."""
         rows, start = self.rows[factor.name], self.extent.start
+        if factor.width < factor.stride:
+            rows = rows.narrow(1, factor.start, factor.width)
         if factor.index:
             return self.extent.moved(rows, self.edges[factor.name], factor.index)
         return rows[start : start + self.extent.n_rows]
