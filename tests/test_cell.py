@@ -10,7 +10,7 @@ import torch
 import cellwise as cw
 from cellwise.cell import Cell
 from cellwise.equation import read_system, show
-from cellwise.errors import EquationError
+from cellwise.errors import ConfigError, EquationError, StructureError
 from cellwise.graph.dimension import Dim
 
 TEXT = """
@@ -126,6 +126,16 @@ WRONG = [
     ),
     ({"W": "normal"}, f"init of 'W': unknown form 'normal'\n  {KNOWN} Did you mean 'normal'?"),
     ({"W": "exec(1)"}, f"init of 'W': unknown form 'exec(1)'\n  {KNOWN}"),
+    ({"W": "normal(-1)"}, "init of 'W': the deviation of 'normal(-1)' is below 0"),
+    (
+        {"W": "uniform(1, 0)"},
+        "init of 'W': in 'uniform(1, 0)' the low end is above the high one",
+    ),
+    ({"W": "uniform(0, 1e400)"}, "init of 'W': a number of 'uniform(0, 1e400)' is too large"),
+    ({"W": float("nan")}, "init of 'W' must be a word or a number, not nan"),
+    ({"W": True}, "init of 'W' must be a word or a number, not True"),
+    ({5: 1}, "init names '5', but no parameter has this name"),
+    ([("W", 1)], "init must be a dictionary, not a list"),
 ]
 
 
@@ -170,3 +180,66 @@ def test_a_state_that_only_scales_a_vector_stays_a_number():
 def test_derived_values_that_are_no_cotangents_are_not_called_so():
     found = str(cw.Cell("h[t] = relu(U @ x[t]) ** 2 * h[t-1]").backward())
     assert "v_1[t] = U @ x[t]\nv_2[t] = relu(v_1[t])\n" in found
+
+
+@pytest.mark.parametrize("what", [None, 5, b"h[t] = x[t]"])
+def test_what_is_no_text_is_refused(what):
+    with pytest.raises(EquationError, match="a cell is made of a text of equations, not of "):
+        Cell(what)
+
+
+def test_names_are_the_same_however_their_letters_are_written():
+    text = "e\u0301 = 0.5\nh[t] = e\u0301 * h[t-1] + U\u0308 @ x[t]"
+    layer = cw.Recurrent(Cell(text, init={"U\u0308": 1}), 2, 2, constants={"e\u0301": 0.25})
+    y = layer(torch.ones(2, 1, 2))[0]
+    assert y.flatten().tolist() == [2, 2, 2.5, 2.5]
+
+
+NOT_LAST = """
+h[t] = tanh(U @ x[t] + W @ m[t-1])
+m[t] = 0.5 * m[t-1] + h[t]
+q[t] = m[t] * q[t-1]
+output h
+"""
+
+
+@pytest.mark.parametrize("rates", [{"m": 0.1}, {"q": 0.1}, {"m": 0.3, "q": 0.2}])
+def test_zoneout_keeps_the_order_of_lines(rates):
+    """An output that later lines read stays before them: gradients follow the order."""
+    zoned = Cell("h[t] = h[t-1]\n" + NOT_LAST.replace("h[t] =", "p[t] ="), name="c")
+    del zoned
+    cell = Cell(NOT_LAST + "", name="not_last")
+    rates = {state: rate for state, rate in rates.items() if state in cell.states}
+    zoned = cell.zoneout(rates)
+    assert Cell(str(zoned)) == zoned
+    layer = cw.Recurrent(zoned, 3, 3, dtype=torch.float64)
+    x = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: layer(x)[0], x)
+    assert copy.deepcopy(zoned) == zoned
+
+
+@pytest.mark.parametrize(
+    ("name", "rates", "error", "message"),
+    [
+        (
+            "tree_lstm",
+            {"h": 0.1},
+            StructureError,
+            "the cell 'tree_lstm' is over trees, where no state stays from step to step",
+        ),
+        ("lstm", {"q": 0.1}, ConfigError, "the cell 'lstm' has no state 'q'. Its states: h, c."),
+        *[
+            (
+                "lstm",
+                {"h": rate},
+                ConfigError,
+                f"zoneout of 'h' must be at least 0 and below 1, not {rate!r}",
+            )
+            for rate in (1.5, -1, "a", float("nan"), True)
+        ],
+    ],
+)
+def test_wrong_rates_of_zoneout(name, rates, error, message):
+    with pytest.raises(error) as caught:
+        cw.cells.get(name).zoneout(rates)
+    assert str(caught.value) == message

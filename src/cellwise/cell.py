@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Real
 from types import MappingProxyType
+from typing import TypeGuard, TypeVar
 
 from cellwise.equation import canonical, read_system, show
-from cellwise.errors import EquationError, StructureError, nearest
+from cellwise.errors import ConfigError, EquationError, StructureError, nearest
 from cellwise.graph.dimension import Shape
 from cellwise.graph.system import System
 from cellwise.passes.tidy import readable_backward, readable_tangent
 from cellwise.passes.zone_out import zone_out
+
+Value = TypeVar("Value")
 
 _NUMBER = r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*"
 _INIT_FORM = re.compile(
@@ -50,10 +56,15 @@ class Cell:
     def __init__(
         self, text: str, name: str = "cell", *, init: Mapping[str, str | float] | None = None
     ):
+        if not isinstance(text, str):
+            raise EquationError(f"a cell is made of a text of equations, not of {_kind(text)}")
+        if init is not None and not isinstance(init, Mapping):
+            raise EquationError(f"init must be a dictionary, not {_kind(init)}")
         self.system, self.name = read_system(text), name
-        for parameter, form in (init or {}).items():
+        given = by_name(init or {})
+        for parameter, form in given.items():
             _check_init(parameter, form, self.system)
-        stripped = {n: f.strip() if isinstance(f, str) else f for n, f in (init or {}).items()}
+        stripped = {n: f.strip() if isinstance(f, str) else f for n, f in given.items()}
         self.init = MappingProxyType(stripped)
 
     @classmethod
@@ -120,12 +131,17 @@ class Cell:
         Source: Krueger et al. 2017 (arXiv:1606.01305). A layer that is trained draws masks:
         `Recurrent(cell, …, zoneout=0.1)`.
 
+        Raises:
+            StructureError: the cell is over trees.
+            ConfigError: it has no such state, or a rate is none.
+
         Example:
             >>> print(Cell("h[t] = tanh(U @ x[t] + W @ h[t-1])").zoneout({"h": 0.1}))
             zoneout_h = 0.1
             new_h[t] = tanh(U @ x[t] + W @ h[t-1])
             h[t] = zoneout_h * h[t-1] + (1 - zoneout_h) * new_h[t]  # zoneout
         """
+        check_rates(self, rates)
         zoned = Cell.from_system(zone_out(self.system, rates), self.name)
         zoned.init = self.init
         return zoned
@@ -154,7 +170,7 @@ def _check_init(parameter: str, form: str | float, system: System) -> None:
     if parameter not in system.parameters:
         hint = nearest(parameter, system.parameters)
         raise EquationError(f"init names '{parameter}', but no parameter has this name", hint=hint)
-    if not isinstance(form, str | int | float):
+    if not isinstance(form, str) and (isinstance(form, bool) or not is_finite(form)):
         raise EquationError(f"init of '{parameter}' must be a word or a number, not {form!r}")
     matrix = len(system.parameters[parameter]) == 2
     if isinstance(form, str) and form.strip() == "orthogonal" and not matrix:
@@ -166,3 +182,52 @@ def _check_init(parameter: str, form: str | float, system: System) -> None:
             hint=f"Known are orthogonal, glorot, zeros, ones, uniform(low, high), normal(deviation)"
             f" and a number. {near}".strip(),
         )
+    if isinstance(form, str):
+        _check_numbers(parameter, form)
+
+
+def _check_numbers(parameter: str, form: str) -> None:
+    """The numbers of a form can be drawn by."""
+    numbers = [float(text) for text in re.findall(_NUMBER, form.partition("(")[2])]
+    if not all(map(math.isfinite, numbers)):
+        raise EquationError(f"init of '{parameter}': a number of '{form}' is too large")
+    if form.strip().startswith("uniform") and numbers[0] > numbers[1]:
+        raise EquationError(f"init of '{parameter}': in '{form}' the low end is above the high one")
+    if form.strip().startswith("normal") and numbers[0] < 0:
+        raise EquationError(f"init of '{parameter}': the deviation of '{form}' is below 0")
+
+
+def check_rates(cell: Cell, rates: Mapping[str, float]) -> None:
+    """How probable it is that states of a cell stay as they were.
+
+    Raises:
+        StructureError: the cell is over trees.
+        ConfigError: it has no such state, or a rate is none.
+    """
+    if cell.system.structure == "tree":
+        raise StructureError(
+            f"the cell '{cell.name}' is over trees, where no state stays from step to step"
+        )
+    for state, rate in rates.items():
+        if state not in cell.states:
+            hint = nearest(state, cell.states) or f"Its states: {', '.join(cell.states) or 'none'}."
+            raise ConfigError(f"the cell '{cell.name}' has no state '{state}'. {hint}")
+        if isinstance(rate, bool) or not is_finite(rate) or not 0 <= rate < 1:
+            raise ConfigError(f"zoneout of '{state}' must be at least 0 and below 1, not {rate!r}")
+
+
+def by_name(table: Mapping[str, Value]) -> dict[str, Value]:
+    """A table whose keys are names as equations have them: one form of each letter (NFC)."""
+    return {unicodedata.normalize("NFC", str(name)): value for name, value in table.items()}
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether something is a number that a float can hold."""
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -114,5 +114,5 @@ class DataError(CellwiseError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The sentence "Did you mean 'x'?" for the known name nearest to `name`, or an empty one."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""

@@ -127,3 +127,9 @@ def test_a_reader_of_mathematics_accepts_every_line(text):
     parser = mathtext.MathTextParser("path")
     for line in show(read_system(text), "latex").split("\n")[1:-1]:
         parser.parse("$" + line.removesuffix("\\\\").replace("&", "") + "$")
+
+
+def test_constants_are_set_as_numbers_in_expressions():
+    shown = show(read_system("a = 1e-8\nb = -1e999\nh[t] = a * h[t-1] + b * x[t]"), "latex")
+    assert r"a &= 1 \cdot 10^{-8}" in shown
+    assert r"b &= -\infty" in shown

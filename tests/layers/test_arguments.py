@@ -122,3 +122,38 @@ def test_a_state_that_is_refused_changes_nothing():
     with pytest.raises(cw.ShapeError):
         step.state = torch.ones(1, 7, dtype=torch.float64)
     assert step.state.h.dtype == torch.float32
+
+
+def test_numbers_that_no_float_holds_are_refused():
+    with pytest.raises(cw.ConfigError, match="the constant 'a' must be a number, not 1000"):
+        cw.Recurrent("a = 1\nh[t] = a * h[t-1] + x[t]", 3, 3, constants={"a": 10**400})
+
+
+def test_a_parameter_that_is_gone_is_told():
+    layer = cw.Recurrent("h[t] = tanh(U @ x[t] + W @ h[t-1] + b)", 3, 4)
+    layer.get_submodule("layer0").b = None  # type: ignore[assignment]
+    with pytest.raises(cw.ConfigError) as caught:
+        layer(X)
+    assert str(caught.value) == "the parameter 'b' is no tensor any more, but None"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("h[t] = sum(x[t]) + 0 * h[t-1]", "hidden_size=6, but the equations make it 1"),
+        ("h[t] = x[t] + 0.5 * h[t-1]", "but the equations make it "),
+    ],
+)
+def test_sizes_that_do_not_fit_are_told_in_short(text, said):
+    with pytest.raises(cw.ShapeError) as caught:
+        cw.Recurrent(text, 4, 6)
+    first = str(caught.value).splitlines()[0]
+    assert said in first
+    assert " = " not in first.partition("make it ")[2]
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_states_can_be_detached_in_place(layers):
+    _, (h, c) = cw.Recurrent("lstm", 3, 4, num_layers=layers)(X)
+    assert not h.detach_().requires_grad
+    assert not c.detach_().requires_grad

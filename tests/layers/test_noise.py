@@ -163,6 +163,23 @@ def test_recurrent_weights_multiply_the_step_before():
 
 
 @pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("k[t] = x[t] * h[t-1]\nh[t] = tanh(U @ x[t] + W @ k[t])", ("W",)),
+        ("h[t] = tanh(U @ x[t] + W @ (x[t] * h[t-1]))", ("W",)),
+        ("h[t] = tanh(U @ x[t] + W.T @ h[t-1])", ("W",)),
+        ("h[t] = tanh(U @ x[t] + (W - W.T) @ h[t-1])", ("W",)),
+        ("h[t] = tanh(W @ h[t-1] + bilinear(T, x[t], h[t-1]))", ("W", "T")),
+        ("k[t] = B @ h[t-1]\nh[t] = tanh(U @ x[t] + A @ k[t])", ("B",)),
+        ("h[t] = tanh(U @ x[t] + A @ (B @ h[t-1]))", ("B",)),
+        ("h[t] = 0.5 * h[t-1] + U @ x[t]\ny[t] = V @ h[t] + W @ h[t-1]\noutput y", ("W",)),
+    ],
+)
+def test_recurrent_weights_do_not_depend_on_how_lines_are_broken(text, wanted):
+    assert set(recurrent_weights(cw.Cell(text).system)) == set(wanted)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"zoneout": 1.0}, "zoneout must be at least 0 and below 1, not 1.0"),

@@ -125,13 +125,21 @@ def _labelled(node: Node, _: tuple[Piece, ...], context: Context) -> Piece:
 
 def _number(node: Node, _: tuple[Piece, ...], __: Context) -> Piece:
     value = float(str(node.attributes[0]))
+    words = latex_number(value)
+    if "cdot" in words:
+        return piece(PRODUCT, words)
+    return piece(UNARY if value < 0 else ATOM, words)
+
+
+def latex_number(value: float) -> str:
+    """A number as it is set: a power of ten where it has one."""
     words = plain_number(value)
     if "1e999" in words:
-        words = words.replace("1e999", "\\infty")
-    elif "e" in words:
+        return words.replace("1e999", "\\infty")
+    if "e" in words:
         digits, exponent = words.split("e")
-        return piece(PRODUCT, f"{digits} \\cdot 10^{{{int(exponent)}}}")
-    return piece(UNARY if value < 0 else ATOM, words)
+        return f"{digits} \\cdot 10^{{{int(exponent)}}}"
+    return words
 
 
 def _sum(sign: str) -> Printer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cellwise.equation.latex import LATEX, latex_name
+from cellwise.equation.latex import LATEX, latex_name, latex_number
 from cellwise.equation.over import as_written
 from cellwise.equation.piece import Piece, plain_number
 from cellwise.equation.symbols import SYMBOLS, Context, Printer, Style, place
@@ -62,7 +62,7 @@ class _Writer(Context):
         """The left and right sides in LaTeX."""
         system = self.system
         for name, value in system.constants:
-            yield latex_name(name, "", derived=False), plain_number(value)
+            yield latex_name(name, "", derived=False), latex_number(value)
         for name, node in system.initial:
             state, start = latex_name(name, "0", derived=self.derived), self.value(node)
             if state != start:  # h_0 = h_0 says nothing

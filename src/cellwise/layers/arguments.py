@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
-from cellwise.cell import Cell
+from cellwise.cell import Cell, is_finite
 from cellwise.cells import get
 from cellwise.cells import names as zoo_names
 from cellwise.errors import ConfigError, EquationError, ShapeError, nearest
@@ -97,7 +96,7 @@ def check_constants(cell: Cell, constants: Mapping[str, float]) -> None:
         ConfigError: one is no number, or the cell has no such constant.
     """
     for name, number in constants.items():
-        if not isinstance(number, int | float) or not math.isfinite(number):
+        if isinstance(number, bool) or not is_finite(number):
             raise ConfigError(f"the constant '{name}' must be a number, not {number!r}")
         if name not in cell.constants:
             known = ", ".join(cell.constants) or "none"

@@ -14,7 +14,7 @@ from cellwise.backends import BACKENDS, serving
 from cellwise.backends.base import Bound
 from cellwise.backends.kept import kept
 from cellwise.cell import Cell
-from cellwise.errors import EquationError
+from cellwise.errors import ConfigError, EquationError
 from cellwise.graph.system import System
 from cellwise.layers.initialise import reset
 from cellwise.layers.noise import Noise
@@ -130,7 +130,8 @@ class Direction(nn.Module):
     def weight(self, name: str) -> Tensor:
         """A parameter by its name in the equations."""
         tensor = getattr(self, name)  # not from _parameters: it may be parametrized or pruned
-        assert isinstance(tensor, Tensor)
+        if not isinstance(tensor, Tensor):
+            raise ConfigError(f"the parameter '{name}' is no tensor any more, but {tensor!r}")
         return tensor
 
     def reset_parameters(self) -> None:

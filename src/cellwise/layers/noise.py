@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from cellwise.cell import Cell
-from cellwise.errors import ConfigError, nearest
-from cellwise.graph.node import walk
+from cellwise.cell import Cell, check_rates
+from cellwise.errors import ConfigError
+from cellwise.graph.node import Node, walk
 from cellwise.graph.system import System
 from cellwise.layers.arguments import check_share
 from cellwise.passes.zone_out import mask_names
@@ -54,20 +54,40 @@ def _rates(cell: Cell, zoneout: float | Mapping[str, float]) -> dict[str, float]
     if not isinstance(zoneout, Mapping):
         check_share("zoneout", zoneout)
         zoneout = dict.fromkeys(cell.states, zoneout)
-    for state, rate in zoneout.items():
-        check_share(f"zoneout of '{state}'", rate)
-        if state not in cell.states:
-            hint = nearest(state, cell.states) or f"Its states: {', '.join(cell.states) or 'none'}."
-            raise ConfigError(f"the cell '{cell.name}' has no state '{state}'. {hint}")
+    check_rates(cell, zoneout)
     return {state: float(rate) for state, rate in zoneout.items() if rate}
 
 
 def recurrent_weights(system: System) -> tuple[str, ...]:
-    """The matrices that multiply a state of the step before, or what their own line makes of it."""
+    """The matrices that multiply a state of the step before, or what is made of it first.
+
+    What is made of it without a matrix: `k[t] = r[t] * h[t-1]`, in a line of its own or not.
+    """
+    earlier = {
+        line.name
+        for line in system.equations
+        if line.name not in system.states and _reads_before(line.value, set())
+    }
     found = dict[str, None]()
     for node in walk(system.roots()):
-        if node.operation == "matmul" and node.arguments[0].operation == "parameter":
-            reads = (n for n in walk([node.arguments[1]]) if n.operation == "read")
-            if any(n.attributes[1] == "t-1" for n in reads):
-                found[str(node.arguments[0].attributes[0])] = None
+        if node.operation not in ("matmul", "bilinear"):
+            continue
+        weights, *operands = node.arguments
+        if any(_reads_before(operand, earlier) for operand in operands):
+            parameters = (n for n in walk([weights]) if n.operation == "parameter")
+            found |= {str(n.attributes[0]): None for n in parameters if len(n.shape) > 1}
     return tuple(found)
+
+
+def _reads_before(value: Node, earlier: Collection[str]) -> bool:
+    """Whether a value reads the step before, or signals that do, other than in products."""
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node.operation == "read":
+            name, index = node.attributes[:2]
+            if index == "t-1" or (index == "t" and name in earlier):
+                return True
+        if node.operation not in ("matmul", "bilinear"):
+            stack += node.arguments
+    return False

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.backends import BACKENDS
-from cellwise.cell import Cell
+from cellwise.cell import Cell, by_name
 from cellwise.errors import BackendError, ConfigError, ShapeError, StructureError
 from cellwise.layers.arguments import (
     as_cell,
@@ -112,7 +112,7 @@ class Recurrent(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.dropout, self.batch_first = float(dropout), batch_first
-        self.sizes, self.constants = dict(sizes or {}), dict(constants or {})
+        self.sizes, self.constants = by_name(sizes or {}), by_name(constants or {})
         self.zoneout, self.weight_dropout = zoneout, weight_dropout
         self.backend: BackendName = backend
         self.memory: Memory = memory
@@ -352,8 +352,7 @@ def _joined_states(names: tuple[str, ...], last: Sequence[Sequence[Tensor]], for
     whole = []
     for k in range(len(names)):
         ends = [form.levels.restored(ends[k]) for ends in last]
-        stacked = torch.stack(ends) if len(ends) > 1 else ends[0].unsqueeze(0)
-        whole.append(stacked[:, 0] if form.unbatched else stacked)
+        whole.append(torch.stack([end[0] for end in ends] if form.unbatched else ends))
     return state_type(names)(*whole)
 
 

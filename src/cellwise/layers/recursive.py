@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.backends import NODES_BACKENDS
-from cellwise.cell import Cell
+from cellwise.cell import Cell, by_name
 from cellwise.errors import BackendError, ConfigError, ShapeError, StructureError
 from cellwise.layers.arguments import (
     as_cell,
@@ -90,7 +90,7 @@ class Recursive(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
         self.directions = _ways(direction)
         self.n_relations, self.dropout = n_relations, float(dropout)
-        self.sizes, self.constants = dict(sizes or {}), dict(constants or {})
+        self.sizes, self.constants = by_name(sizes or {}), by_name(constants or {})
         self.backend: BackendName = backend
         self._check()
         for number in range(len(self.directions)):

@@ -100,7 +100,9 @@ def _check(demand: Demand, found: Mapping[str, int]) -> None:
     value = demand.size.evaluate(found)
     if value != demand.value:
         known = ", ".join(f"{name} = {found[name]}" for name in demand.size.names())
-        reason = f"{demand.size} = {value}" + (f" with {known}" if demand.size.terms else "")
+        alone = str(demand.size) in ("1", *demand.size.names())
+        reason = str(value) if alone else f"{demand.size} = {value}"
+        reason += f" with {known}" if demand.size.terms and not alone else ""
         raise ShapeError(f"{demand.said}, but the equations make it {reason}", span=demand.span)
 
 

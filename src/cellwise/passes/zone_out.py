@@ -73,12 +73,7 @@ def _zoned(system: System, masks: Mapping[str, Node]) -> System:
         new = mul(sub(number(1.0), mask), read(fresh[line.name], "t", shape))
         lines.append(replace(line, name=fresh[line.name]))
         lines.append(Equation(line.name, line.index, add(kept, new), "zoneout"))
-    return replace(system, equations=_output_last(lines, system.output))
-
-
-def _output_last(lines: list[Equation], output: str) -> tuple[Equation, ...]:
-    """The lines, the output's at the end: a text's last line defines the output."""
-    return tuple(sorted(lines, key=lambda line: line.name == output))
+    return replace(system, equations=tuple(lines))
 
 
 def _free(name: str, system: System) -> str:
