@@ -116,3 +116,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The sentence "Did you mean 'x'?" for the known name nearest to `name`, or an empty one."""
     close = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is not enough memory, as Python or torch say it."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)

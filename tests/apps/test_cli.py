@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cellwise.apps.cli import app
 from cellwise.apps.inputs import input_lines
 from cellwise.apps.results import metric_table
-from cellwise.errors import ConfigError
+from cellwise.errors import ConfigError, DataError
 from cellwise.training.sources import recipe_names
 from tests.training.toy import Toy
 
@@ -318,3 +318,64 @@ def test_figures_in_percent_are_shown_as_they_are():
         "50.00",
         "50.00 %",
     ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "said"),
+    [
+        (
+            ["a", "-"],
+            ConfigError,
+            "- stands for the lines of standard input, and so for itself alone",
+        ),
+        (["a", "h\udce4llo"], DataError, "'h?llo': not UTF-8 text"),
+    ],
+)
+def test_texts_that_are_none(texts, error, said):
+    with pytest.raises(error) as caught:
+        input_lines(texts)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            UnicodeEncodeError("utf-8", "a\udce4", 1, 2, "surrogates not allowed"),
+            "cellwise: a name or a text holds bytes that are not UTF-8, or LC_ALL says that names "
+            "here are in utf-8\n",
+        ),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 4 bytes"),
+            "cellwise: there is not enough memory for so large a model\n",
+        ),
+    ],
+)
+def test_what_a_person_can_mend_is_one_message(trained, monkeypatch, raised, said):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.setattr("cellwise.training.run.load_run", fail)
+    assert invoke("evaluate", trained, status=2).stderr == said
+
+
+def test_a_ctrl_c_that_python_drops_comes_again():
+    """As one that arrives in the callback of a weak reference."""
+    code = """
+import sys, weakref
+from cellwise.apps import cli
+cli.app = lambda: None
+cli.main()
+class Thing: pass
+def drop(_): raise KeyboardInterrupt
+thing = Thing()
+reference = weakref.ref(thing, drop)
+try:
+    del thing
+    while True:
+        pass
+except KeyboardInterrupt:
+    print("again")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("again\n", "")

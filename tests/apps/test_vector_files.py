@@ -47,3 +47,20 @@ def test_json_lines_keep_float32_exactly():
     found = json.loads(line)
     assert found["text"] == "é\n"
     assert np.array_equal(np.array(found["vector"], np.float32), numbers)
+
+
+def test_a_folder_is_no_file_to_write_to(tmp_path):
+    (tmp_path / "d.npy").mkdir()
+    for path in (tmp_path / "d.npy", tmp_path / "nowhere" / "a.npy"):
+        with pytest.raises(OSError, match="directory") as caught:
+            NpyFile(path)
+        assert caught.value.filename == str(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["d.npy"]
+
+
+def test_what_cannot_take_its_name_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "a.npy"
+    with pytest.raises(OSError), NpyFile(path) as file:  # noqa: PT011, PT012 - of another system
+        file.write("text", ROWS[0])
+        path.mkdir()
+    assert [one.name for one in tmp_path.iterdir()] == ["a.npy"]

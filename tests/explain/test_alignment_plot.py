@@ -46,3 +46,13 @@ def test_an_unknown_format_and_a_missing_library_are_told(tmp_path, monkeypatch)
     assert str(error.value) == (
         "pictures need the library matplotlib: pip install 'cellwise[plots]'"
     )
+
+
+def test_letters_without_a_font_are_told(tmp_path, recwarn):
+    """U+E123 is nobody's; in an .svg it stays what it is."""
+    odd = {"source": ["\ue123x"], "target": ["a"], "weights": [[1.0]]}
+    assert draw_alignment(odd, tmp_path / "a.png") == "\ue123"
+    assert draw_alignment(odd, tmp_path / "a.svg") == ""
+    assert "\ue123x" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert draw_alignment(ATTENTION, tmp_path / "b.png") == ""
+    assert not recwarn.list

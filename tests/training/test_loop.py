@@ -232,6 +232,28 @@ def test_resume_refuses_another_model(tmp_path):
     )
 
 
+def test_files_may_lie_elsewhere_when_a_run_goes_on(tmp_path):
+    """What they hold must be the same; where they are does not matter."""
+    one, other, third = (tmp_path / name for name in ("one.txt", "other.txt", "third.txt"))
+    one.write_text("ab\naab\nb\n")
+    run.train(configure(tmp_path, f"data.train={one}", "training.epochs=1"), tmp_path / "run")
+    one.rename(other)
+    third.write_text("ab\naab\na\n")
+    moved = configure(tmp_path, f"data.train={other}", "training.epochs=2")
+    assert run.train(moved, tmp_path / "run", resume=True).epochs == 2
+    changed = configure(tmp_path, f"data.train={third}", "training.epochs=3")
+    with pytest.raises((ConfigError, DataError)):
+        run.train(changed, tmp_path / "run", resume=True)
+
+
+def test_fewer_epochs_than_are_done_are_refused(tmp_path):
+    run.train(configure(tmp_path, "training.epochs=2"), tmp_path / "run")
+    with pytest.raises(ConfigError) as caught:
+        run.train(configure(tmp_path, "training.epochs=1"), tmp_path / "run", resume=True)
+    assert str(caught.value) == ("the run has done 2 epochs already; training.epochs = 1 is fewer")
+    assert "epochs = 2" in (tmp_path / "run" / "config.toml").read_text()
+
+
 def test_what_disturbs_training_may_change_when_a_run_goes_on(tmp_path):
     few = configure(tmp_path, "training.epochs=2", "training.schedule=constant")
     more = ("training.epochs=4", "training.schedule=constant")

@@ -43,6 +43,11 @@ def test_keys_that_end_alike_stay_whole_in_the_table():
     assert table([], keys, "loss", "min")[0][2:4] == keys
 
 
+def test_keys_that_are_called_like_another_column_stay_whole():
+    head = table([], ["training.epochs", "model.cell"], "loss", "min")[0]
+    assert head == ["trial", "loss", "training.epochs", "cell", "epochs", "time", "result"]
+
+
 def test_csv_holds_numbers_in_full():
     lines = list(csv.DictReader(io.StringIO(as_csv(ROWS, KEYS, "accuracy"))))
     assert [line["state"] for line in lines] == [row.state for row in ROWS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +68,13 @@ class AttentionOutput:
         elif "source" in answer.record.get("attention", ()):
             from cellwise.explain.alignment_plot import draw_alignment
 
-            draw_alignment(answer.record["attention"], path)
+            missing = draw_alignment(answer.record["attention"], path)
+            if missing:
+                print(
+                    f"cellwise: {path}: no font here has {missing}; as .svg, they show wherever "
+                    "there is one",
+                    file=sys.stderr,
+                )
         else:
             raise ConfigError(
                 "--attention draws where a model looked, but this one answers without attention "
@@ -82,6 +89,6 @@ def picture_path(where: Path, number: int) -> Path:
         >>> [str(picture_path(Path(name), 2)) for name in ("looks.svg", "looks")]
         ['looks-2.svg', 'looks/2.png']
     """
-    if not where.suffix:
+    if not where.suffix or where.is_dir():
         return where / f"{number}.png"
     return where if number == 1 else where.with_stem(f"{where.stem}-{number}")

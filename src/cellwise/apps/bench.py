@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cellwise.errors import BackendError, ConfigError, nearest
+from cellwise.errors import BackendError, ConfigError, is_of_memory, nearest
 
 if TYPE_CHECKING:
     from cellwise.bench.grid import Grid, Manner, Measured
@@ -181,7 +181,7 @@ def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bo
             try:
                 found.append(measure(workload, manner))
             except (BackendError, MemoryError, RuntimeError) as error:
-                if not isinstance(error, BackendError) and not _is_of_memory(error):
+                if not isinstance(error, BackendError) and not is_of_memory(error):
                     raise
                 why = str(error).strip() or "there is not enough memory"
                 left_out.append(f"{described(workload)}: left out: {why}")
@@ -190,10 +190,6 @@ def _measure_all(grid: Grid, manner: Manner, found: list[Measured], *, quiet: bo
     finally:
         reporter.end()
     return left_out
-
-
-def _is_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "allocate memory" in str(error)
 
 
 def _give_out(found: list[Measured], json_file: Path | None, markdown_file: Path | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import sys
+import threading
 from typing import Any
 
 import typer
@@ -23,7 +25,7 @@ from cellwise.apps import (
     tune,
     zoo,
 )
-from cellwise.errors import CellwiseError
+from cellwise.errors import CellwiseError, is_of_memory
 from cellwise.training.stops import StoppedError
 
 ERROR_STATUS = 2
@@ -50,6 +52,18 @@ class Commands(TyperGroup):
         except BrokenPipeError as error:
             _forget_output()
             raise typer.Exit(0) from error
+        except UnicodeEncodeError as error:
+            print(
+                "cellwise: a name or a text holds bytes that are not UTF-8, or LC_ALL says that "
+                f"names here are in {error.encoding}",
+                file=sys.stderr,
+            )
+            raise typer.Exit(ERROR_STATUS) from error
+        except (RuntimeError, MemoryError) as error:
+            if not is_of_memory(error):
+                raise
+            print("cellwise: there is not enough memory for so large a model", file=sys.stderr)
+            raise typer.Exit(ERROR_STATUS) from error
         except OSError as error:
             place = "" if error.filename is None else f"{error.filename}: "
             print(f"cellwise: {place}{error.strerror or error}", file=sys.stderr)
@@ -87,8 +101,19 @@ app.command("bench")(bench.bench)
 app.command("version")(starting.version)
 
 
+def _not_lost(unraisable: Any) -> None:
+    """A Ctrl-C that came while Python called something whose errors it drops: once more."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        again = threading.Timer(0.01, _thread.interrupt_main)  # when that call is over
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def main() -> None:
     """Run the command line; what the terminal cannot show becomes a question mark."""
+    sys.unraisablehook = _not_lost
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -27,15 +27,28 @@ def input_lines(texts: list[str], *, whole: bool = True) -> Iterable[str]:
         whole: take what is there already, a file (`< words.txt`), into memory, as a list.
 
     Raises:
-        ConfigError: there is neither a text nor anything to read.
+        ConfigError: there is neither a text nor anything to read, or `-` is one of several.
+        DataError: a text is not in UTF-8.
     """
     if texts and texts != ["-"]:
+        _check_texts(texts)
         return texts
     if sys.stdin is None:
         raise ConfigError("standard input is closed; give a TEXT to answer")
     if not texts and sys.stdin.isatty():
         raise ConfigError("give a TEXT to answer, or - to read lines from standard input")
     return list(_standard_input()) if whole and _is_file() else _standard_input()
+
+
+def _check_texts(texts: list[str]) -> None:
+    if "-" in texts:
+        raise ConfigError("- stands for the lines of standard input, and so for itself alone")
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # as Python hands over bytes that are none
+            shown = text.encode("utf-8", "replace").decode()
+            raise DataError(f"'{shown}': not UTF-8 text") from error
 
 
 def _is_file() -> bool:

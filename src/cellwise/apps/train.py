@@ -59,7 +59,8 @@ def train(
         return
     metrics = _test(folder, settings.training.device, reporter)
     if as_json:
-        print(as_json_text({"run": str(folder), **asdict(outcome), "test": metrics}))
+        told = {name: value for name, value in asdict(outcome).items() if name != "main"}
+        print(as_json_text({"run": str(folder), **told, "test": metrics}))
     else:
         print(_summary(folder, settings, outcome, metrics))
 
@@ -119,6 +120,7 @@ def _summary(
 ) -> str:
     from cellwise.apps.results import metric_table
     from cellwise.training.progress import duration
+    from cellwise.training.stops import as_typed
 
     lines = [f"Trained for {duration(outcome.seconds)}: {outcome.why}."]
     if outcome.best_value is not None:
@@ -128,7 +130,7 @@ def _summary(
         lines += ["Test:", metric_table(metrics)]
     lines += [
         f"The run is in {folder}. Use it:",
-        f"  cellwise predict {folder} TEXT",
-        f"  cellwise evaluate {folder} --data FILE",
+        f"  cellwise predict {as_typed(folder)} TEXT",
+        f"  cellwise evaluate {as_typed(folder)} --data FILE",
     ]
     return "\n".join(lines)

@@ -76,7 +76,7 @@ def svg_path(where: Path, number: int) -> Path:
         >>> [str(svg_path(Path(name), 2)) for name in ("tree.svg", "trees")]
         ['tree-2.svg', 'trees/2.svg']
     """
-    if where.suffix.lower() != ".svg":
+    if where.suffix.lower() != ".svg" or where.is_dir():
         return where / f"{number}.svg"
     return where if number == 1 else where.with_stem(f"{where.stem}-{number}")
 

@@ -34,7 +34,9 @@ VaryOption = Annotated[
         help="What varies: LOW..HIGH, LOW..HIGH:STEP, log:LOW..HIGH or A|B|C; repeatable.",
     ),
 ]
-TrialsOption = Annotated[int | None, typer.Option(help="Trials in all; else 20, or a whole grid.")]
+TrialsOption = Annotated[
+    int | None, typer.Option(min=1, help="Trials in all; else 20, or a whole grid.")
+]
 MinutesOption = Annotated[
     float | None, typer.Option(help="Start no trial after so many minutes; else no limit.")
 ]
@@ -214,6 +216,8 @@ def _run(found: Found, number: int) -> Path:
 
 
 def _summary(found: Found) -> str:
+    from cellwise.training.stops import as_typed
+
     lines = [*_table(found), f"The search is over for now: {found.why}."]
     best = found.best
     if best is None:
@@ -222,10 +226,10 @@ def _summary(found: Found) -> str:
         f"Best on dev: {found.search.metric} {best.value:.5g}, trial {best.number}, "
         f"epoch {best.best_epoch}.",
         f"Tables and plots are in {found.folder}. Use the best settings:",
-        f"  cellwise train {found.folder / 'best.toml'}",
+        f"  cellwise train {as_typed(found.folder / 'best.toml')}",
     ]
     if found.search.settings.keep:
-        lines.append(f"  cellwise evaluate {_run(found, best.number)}")
+        lines.append(f"  cellwise evaluate {as_typed(_run(found, best.number))}")
     return "\n".join(lines)
 
 

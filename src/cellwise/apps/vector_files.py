@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -30,7 +31,13 @@ class NpyFile:
     def __init__(self, path: Path):
         self._path, self._count, self._size = path, 0, 0
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        self._file: BinaryIO = self._partial.open("wb")
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._file: BinaryIO = self._partial.open("wb")
+        except OSError as error:
+            error.filename = str(path)
+            raise
 
     def write(self, text: str, vector: Row) -> None:
         """Append a text's vector, `[F]`."""
@@ -50,10 +57,11 @@ class NpyFile:
             self._file.seek(0)
             self._write_head()
         self._file.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink()
+        try:
+            if kind is None:
+                self._partial.replace(self._path)
+        finally:
+            self._partial.unlink(missing_ok=True)
 
     def _write_head(self) -> None:
         """NumPy pads the head so that it keeps its length when the first axis grows."""

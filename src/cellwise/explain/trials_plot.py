@@ -103,6 +103,10 @@ def _draw_course(axes: Axes, found: Found) -> None:
     _tidy(axes)
 
 
+MOST_SIDE_BY_SIDE = 24
+"""Letters that have room below a plot; labels of more are turned."""
+
+
 def _draw_setting(axes: Axes, found: Found, varied: Varied) -> None:
     """The value of each trial against one of its settings."""
     labels = list(varied.values) if isinstance(varied, Choice) else []
@@ -114,7 +118,12 @@ def _draw_setting(axes: Axes, found: Found, varied: Varied) -> None:
         place = _place(best, varied.key, labels)
         axes.plot(place, best.value, "*", color=BEST, markersize=13, zorder=4)
     if isinstance(varied, Choice):
-        axes.set_xticks(range(len(labels)), [_shortened(label) for label in labels])
+        shown = [_shortened(label) for label in labels]
+        axes.set_xticks(range(len(labels)), shown)
+        if sum(map(len, shown)) > MOST_SIDE_BY_SIDE:
+            axes.tick_params(axis="x", labelrotation=30)
+            for text in axes.get_xticklabels():
+                text.set_horizontalalignment("right")
         axes.set_xlim(-0.5, len(labels) - 0.5)
     else:
         axes.set_xscale("log" if varied.log else "linear")

@@ -107,7 +107,7 @@ def files_of(name: str) -> list[Path]:
     except (ValueError, OSError) as error:  # such as ** within a name, or a name that is too long
         raise DataError(f"{name} is no pattern of files: {error}") from error
     if not found:
-        raise DataError(f"{name}: no file matches this pattern")
+        raise DataError(f"{name}: there is no such file, and no file matches this pattern")
     return found
 
 

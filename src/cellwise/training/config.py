@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import TASKS
-from cellwise.tasks.base import Section, Task
+from cellwise.tasks.base import Part, Section, Task
 from cellwise.tasks.fields import NOISE
 from cellwise.training.complaints import build_section, unknown_key
 from cellwise.training.settings import FIXED_ON_RESUME, TrainingConfig
@@ -173,10 +173,15 @@ def places_of(key: str) -> list[str]:
     return [place.strip().strip("\"'") for place in _PLACE.findall(key.strip())]
 
 
+MOVABLE = tuple(f"data.{side}{part}" for side in ("", "target_") for part in get_args(Part))
+"""Files that may lie elsewhere when a run goes on."""
+
+
 def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
     """A run that goes on keeps its task, data, model and decoding, and some of its training.
 
-    What merely disturbs a model in training, `NOISE`, may change.
+    What merely disturbs a model in training, `NOISE`, may change, and so may the names of files:
+    whether they hold the same examples is seen when they are read.
 
     Raises:
         ConfigError: something else was changed; the first such key is named.
@@ -185,7 +190,7 @@ def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
         raise ConfigError(f"the run is of task '{saved.task}', not '{wanted.task}'")
     for name, section in saved.sections().items():
         before, after = section.model_dump(), wanted.sections()[name].model_dump()
-        lasting = [key for key in before if key not in NOISE]
+        lasting = [key for key in before if key not in NOISE and f"{name}.{key}" not in MOVABLE]
         for key in FIXED_ON_RESUME if name == "training" else lasting:
             if before[key] != after[key]:
                 raise ConfigError(

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from cellwise.data.mapped import sizes_of
+from cellwise.errors import ConfigError
 from cellwise.tasks.base import Task
 from cellwise.training.averaging import Average
 from cellwise.training.checkpoints import Checkpoint, save_checkpoint, write_tensors
@@ -99,6 +100,11 @@ class Loop:
             return
         source = f"{self.setting.folder}/last"
         self.position = self._moving.restore(checkpoint, source=source)
+        if self.position.epoch > self.config.epochs:
+            raise ConfigError(
+                f"the run has done {self.position.epoch} epochs already; training.epochs = "
+                f"{self.config.epochs} is fewer"
+            )
         self.schedule.factor = self.position.factor
         self._saved_step = self.position.step
 

@@ -186,6 +186,10 @@ def _load_run(folder: Path, device: str) -> Run:
     config = load_run_config(folder)
     weights = folder / "model.safetensors"
     if not weights.is_file():
+        if (folder.parent.parent / "base.toml").is_file():
+            raise ConfigError(
+                f"{folder} holds no weights: a search keeps those of its trials with --keep alone"
+            )
         raise ConfigError(f"{folder} holds no trained model yet: no epoch of it was finished")
     task = config.make_task()
     _restore(task, folder)

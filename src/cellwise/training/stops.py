@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 import time
@@ -61,11 +62,16 @@ def watch_signals() -> Iterator[StopSignal]:
             signal.signal(kind, handler)
 
 
+def as_typed(path: Path) -> str:
+    """A path as a shell takes it: quoted, if it needs that."""
+    return shlex.quote(str(path))
+
+
 def stopped(folder: Path, step: int) -> StoppedError:
     """What is said after Ctrl-C."""
     return StoppedError(
         f"Stopped after step {step}; everything is saved. Go on with:\n"
-        f"  cellwise train {folder} --resume"
+        f"  cellwise train {as_typed(folder)} --resume"
     )
 
 
@@ -93,6 +99,7 @@ def diverged(  # noqa: PLR0913 - all that is said
     else:
         lines += [
             f"  The checkpoint of step {saved} is kept. Go on from there with:",
-            f"  cellwise train {folder} --resume --set training.learning_rate={highest / 3:.1g}",
+            f"  cellwise train {as_typed(folder)} --resume "
+            f"--set training.learning_rate={highest / 3:.1g}",
         ]
     return DivergedError("\n".join(lines))

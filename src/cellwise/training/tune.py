@@ -12,7 +12,7 @@ from pathlib import Path
 from cellwise.errors import ConfigError, DataError
 from cellwise.training.checkpoints import write_atomically
 from cellwise.training.progress import Reporter
-from cellwise.training.stops import StoppedError
+from cellwise.training.stops import StoppedError, as_typed
 from cellwise.training.tune_results import Found, keep_weights, write_results
 from cellwise.training.tune_search import Search
 from cellwise.training.tune_study import Study, open_study
@@ -182,7 +182,7 @@ def _stopped(study: Study, folder: Path, storage: str) -> StoppedError:
     where = " --storage URL" if storage else ""
     return StoppedError(
         f"Stopped; {n_over} of {study.search.n_trials} trials are over and kept. Go on with:\n"
-        f"  cellwise tune {folder} --resume{where}"
+        f"  cellwise tune {as_typed(folder)} --resume{where}"
     )
 
 

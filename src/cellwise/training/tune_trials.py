@@ -103,7 +103,9 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 def table(rows: Sequence[Row], keys: Sequence[str], metric: str, goal: Goal) -> list[list[str]]:
     """The cells of a table of trials, its head first."""
-    head = ["trial", metric, *short_keys(keys).values(), "epochs", "time", "result"]
+    own = ("trial", metric, "epochs", "time", "result")
+    short = [key if end in own else end for key, end in short_keys(keys).items()]
+    head = [*own[:2], *short, *own[2:]]
     best = next((row.number for row in best_first(rows, goal)), None)
     return [head, *(_cells(row, keys, is_best=row.number == best) for row in rows)]
 
