@@ -30,6 +30,8 @@ def test_both_trainings_are_the_same_in_little(tmp_path, monkeypatch):
     table = rows(found)
     assert [row[0] for row in table] == ["ours", "torch.nn"]
     assert table[0][-1] == "1.00"
+    (alone,) = rows({"torch.nn": found["torch.nn"]})
+    assert alone[-1] == ""
 
 
 def few_words(folder):
