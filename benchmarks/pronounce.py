@@ -91,7 +91,7 @@ def rows(found: Mapping[str, Result]) -> list[tuple[str, ...]]:
     ]
 
 
-def main(  # noqa: PLR0913, PLR0917 - a command has many options
+def main(  # noqa: PLR0913, PLR0917 - a command has as many options as it needs
     epochs: Annotated[int | None, typer.Option(help="Fewer than the recipe's.")] = None,
     threads: Annotated[int, typer.Option(help="How many compute.")] = 2,
     phonetisaurus: Annotated[

@@ -66,7 +66,8 @@ def test_a_pattern_names_all_files_that_match(tmp_path):
 
 
 def test_a_pattern_that_matches_nothing_is_an_error(tmp_path):
-    with pytest.raises(DataError, match=r"\*\.none: no file matches this pattern"):
+    said = r"\*\.none: there is no such file, and no file matches this pattern"
+    with pytest.raises(DataError, match=said):
         parts_of(tmp_path / "*.none")["train"]
 
 
