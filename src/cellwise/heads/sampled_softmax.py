@@ -19,9 +19,9 @@ def sampled_cross_entropy(
     and does not count a second time where it is drawn. So the sum of the exponentials is that of
     the whole softmax in the mean, and the gradient tends to that one's as n grows.
 
-    Source: importance sampling as of Bengio and Senécal 2008 (IEEE Trans. Neural Networks 19),
-    section IV; Jean et al. 2015 (arXiv:1412.2007), section 3, with a log-uniform proposal in place
-    of parts of the training text.
+    Source: importance sampling after Bengio and Senécal 2008 (IEEE Trans. Neural Networks 19) and
+    Jean et al. 2015 (arXiv:1412.2007), section 3, with a log-uniform proposal in place of parts of
+    the training text, and the right symbol's logit as it is.
 
     Args:
         features: `[N, F]`.
