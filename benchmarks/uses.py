@@ -31,7 +31,7 @@ from benchmarks.translation import files as files_of_translation
 from cellwise.bench.machine import this_machine
 from cellwise.bench.tables import markdown_table, shown
 from cellwise.bench.timing import ratios
-from cellwise.data.mapped import sizes_of
+from cellwise.data.batches import sizes_of
 from cellwise.tasks import Task
 from cellwise.training.config import RunConfig, load_config
 from cellwise.training.descent import Descent

@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
 
 
 def test_each_dialogue_is_in_one_part(folder):
-    parts = [read_dialogues(folder / f"{part}.jsonl") for part in ("train", "dev", "test")]
+    parts = [list(read_dialogues(folder / f"{part}.jsonl")) for part in ("train", "dev", "test")]
     assert sum(map(len, parts)) == 40 + 30 + 30
     hellos = [{d for d in part if d[0].startswith("Hello")} for part in parts]
     assert len(hellos[0] | hellos[1] | hellos[2]) == sum(map(len, hellos)) == 40

@@ -12,12 +12,12 @@ def file_of(tmp_path, text):
 
 def test_pairs_keep_blanks_inside_and_skip_blank_lines(tmp_path):
     path = file_of(tmp_path, "ab c\tx y\n\n d \t z \n")
-    assert read_pairs(path) == [TextPair("ab c", "x y"), TextPair("d", "z")]
+    assert list(read_pairs(path)) == [TextPair("ab c", "x y"), TextPair("d", "z")]
 
 
 def test_blank_lines_separate_tagged_sentences(tmp_path):
     path = file_of(tmp_path, "\nthe\tDET\ndog\tNOUN\n\n\nruns\tVERB\n")
-    assert read_tagged(path) == [
+    assert list(read_tagged(path)) == [
         Tagged(("the", "dog"), ("DET", "NOUN")),
         Tagged(("runs",), ("VERB",)),
     ]
@@ -26,7 +26,7 @@ def test_blank_lines_separate_tagged_sentences(tmp_path):
 def test_comments_carriage_returns_and_blank_tokens(tmp_path):
     path = tmp_path / "data.tsv"
     path.write_bytes("# id 7\r\n#\tSYM\r\n\tO\r\n\t\r\n#end\r\nrün\tVERB".encode())
-    assert read_tagged(path) == [Tagged(("#", ""), ("SYM", "O")), Tagged(("rün",), ("VERB",))]
+    assert list(read_tagged(path)) == [Tagged(("#", ""), ("SYM", "O")), Tagged(("rün",), ("VERB",))]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_comments_carriage_returns_and_blank_tokens(tmp_path):
 def test_complaints_about_pairs(tmp_path, text, complaint):
     path = file_of(tmp_path, text)
     with pytest.raises(DataError) as error:
-        read_pairs(path)
+        list(read_pairs(path))
     assert str(error.value) == f"{path}{complaint}"
 
 
@@ -66,5 +66,5 @@ def test_complaints_about_pairs(tmp_path, text, complaint):
 def test_complaints_about_tagged_sentences(tmp_path, text, complaint):
     path = file_of(tmp_path, text)
     with pytest.raises(DataError) as error:
-        read_tagged(path)
+        list(read_tagged(path))
     assert str(error.value) == f"{path}{complaint}"

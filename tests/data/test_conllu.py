@@ -26,21 +26,21 @@ def file_of(tmp_path, text):
 
 
 def test_multiword_tokens_and_empty_nodes_are_skipped(tmp_path):
-    assert read_conllu(file_of(tmp_path, TEXT)) == [
+    assert list(read_conllu(file_of(tmp_path, TEXT))) == [
         Tagged(("vamos", "nos"), ("VERB", "PRON")),
         Tagged(("hoy",), ("ADV",)),
     ]
 
 
 def test_the_column_is_chosen(tmp_path):
-    sentences = read_conllu(file_of(tmp_path, TEXT), "xpos")
+    sentences = list(read_conllu(file_of(tmp_path, TEXT), "xpos"))
     assert [s.labels for s in sentences] == [("vmip", "pp"), ("rg",)]
 
 
 def test_gzip_is_read(tmp_path):
     path = tmp_path / "data.conllu.gz"
     path.write_bytes(gzip.compress(TEXT.encode()))
-    assert len(read_conllu(path)) == 2
+    assert len(list(read_conllu(path))) == 2
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_gzip_is_read(tmp_path):
 def test_complaints(tmp_path, text, complaint):
     path = file_of(tmp_path, text)
     with pytest.raises(DataError) as error:
-        read_conllu(path)
+        list(read_conllu(path))
     assert str(error.value) == f"{path}{complaint}"
 
 
@@ -69,7 +69,7 @@ def test_a_real_treebank_has_the_size_that_it_is_known_to_have():
     path = Path(__file__).parents[3] / "shared/data/ud_english_ewt/en_ewt-ud-dev.conllu.gz"
     if not path.exists():
         pytest.skip("the English Web Treebank is not here")
-    sentences = read_conllu(path)
+    sentences = list(read_conllu(path))
     assert len(sentences) == 2001
     assert sum(len(s.tokens) for s in sentences) == 25_147
 
@@ -78,11 +78,11 @@ def test_an_empty_label_is_refused(tmp_path):
     path = tmp_path / "a.conllu"
     path.write_text("1\ta\ta\t\t_\t_\t0\troot\t_\t_\n\n", encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        read_conllu(path)
+        list(read_conllu(path))
     assert str(caught.value) == (
         f"{path}, line 1: the column 'upos' is empty; what is not known is '_'"
     )
-    (sentence,) = read_conllu(path, "xpos")
+    (sentence,) = list(read_conllu(path, "xpos"))
     assert sentence.labels == ("_",)
 
 
@@ -90,4 +90,4 @@ def test_a_number_of_thousands_of_digits_is_none(tmp_path):
     path = tmp_path / "a.conllu"
     path.write_text("9" * 5000 + "\ta" * 9 + "\n", encoding="utf-8")
     with pytest.raises(DataError, match="is no word number"):
-        read_conllu(path)
+        list(read_conllu(path))

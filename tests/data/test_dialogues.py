@@ -42,12 +42,12 @@ def written(tmp_path, name, text):
     ],
 )
 def test_every_form_gives_the_same_dialogues(tmp_path, name, text):
-    assert read_dialogues(written(tmp_path, name, text)) == [GREETING, ("Bye .",)]
+    assert list(read_dialogues(written(tmp_path, name, text))) == [GREETING, ("Bye .",)]
 
 
 def test_yaml_turns_that_look_like_truths_and_numbers_are_texts(tmp_path):
     path = written(tmp_path, "a.yml", "conversations:\n- - Twice 21?\n  - 42\n  - Yes\n- Alone\n")
-    assert read_dialogues(path) == [("Twice 21?", "42", "Yes"), ("Alone",)]
+    assert list(read_dialogues(path)) == [("Twice 21?", "42", "Yes"), ("Alone",)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_yaml_turns_that_look_like_truths_and_numbers_are_texts(tmp_path):
 def test_what_holds_no_dialogues_is_refused(tmp_path, name, text, message):
     path = written(tmp_path, name, text)
     with pytest.raises(DataError) as caught:
-        read_dialogues(path)
+        list(read_dialogues(path))
     assert str(caught.value) == message.format(path=path)
 
 
@@ -81,7 +81,7 @@ def test_the_package_chatterbot_corpus_can_be_read():
     pytest.importorskip("chatterbot_corpus", reason="chatterbot-corpus is not installed")
     folder = resources.files("chatterbot_corpus") / "data" / "english"
     with resources.as_file(folder / "greetings.yml") as path:
-        dialogues = read_dialogues(path)
+        dialogues = list(read_dialogues(path))
     assert ("Hello", "Hi") in dialogues
 
 
@@ -96,4 +96,4 @@ def test_the_package_chatterbot_corpus_can_be_read():
 )
 def test_what_json_can_hold_and_no_dialogue(tmp_path, name, text, complaint):
     with pytest.raises(DataError, match=complaint):
-        read_dialogues(written(tmp_path, name, text))
+        list(read_dialogues(written(tmp_path, name, text)))

@@ -9,7 +9,6 @@ from cellwise.brackets import parse
 from cellwise.data.labelled import (
     Labelled,
     Layout,
-    map_labelled,
     phrases,
     read_labelled,
     split_labels,
@@ -134,38 +133,6 @@ def test_labels_are_split_once_each():
     assert split_labels(" ", "") == ()
 
 
-MAPPED = [
-    ("tsv", "\ntext\tlabel\na\tx\n\nbé\ty\n", {}),
-    ("tsv", "x\ta\ny\tbé\n", {"columns": Columns((2,), 1)}),
-    ("jsonl", '\n{"text": "a", "label": "x"}\n{"text": "bé", "label": "y"}', {}),
-    ("trec", "x:1 a\ny:2 bé\n", {}),
-]
-
-
-@pytest.mark.parametrize(("format_", "text", "layout"), MAPPED)
-def test_texts_that_stay_in_their_file_are_the_same(tmp_path, format_, text, layout):
-    path = write(tmp_path, "a.txt", text)
-    found = map_labelled(path, Layout(format_, **layout))
-    assert list(found) == read_labelled(path, Layout(format_, **layout))
-    assert found[1] == Labelled("bé", ("y",)) and len(found) == 2
-    changed = map_labelled(path, Layout(format_, **layout), change=lambda t: Labelled(t.text, ()))
-    assert changed[0] == Labelled("a", ())
-
-
-def test_texts_that_stay_in_their_file_stand_a_line_each(tmp_path):
-    path = write(tmp_path, "a.csv", "text,label\na,x\n")
-    with pytest.raises(DataError) as error:
-        map_labelled(path, Layout("csv"))
-    assert str(error.value) == (
-        f"{path}: data.format = 'csv' has not a text on each line; data.in_memory = false needs "
-        "'tsv', 'jsonl' or 'trec'"
-    )
-    path = write(tmp_path, "a.tsv", "text\tlabel\na\tx\n\nalone\n")
-    with pytest.raises(DataError) as error:
-        list(map_labelled(path, Layout("tsv")))
-    assert str(error.value) == f"{path}, line 4: column 2 is missing; the row has 1"
-
-
 COMPLAINTS = [
     (
         "tsv",
@@ -213,7 +180,7 @@ COMPLAINTS = [
 def test_complaints(tmp_path, format_, text, complaint):
     path = write(tmp_path, "a.txt", text)
     with pytest.raises(DataError) as error:
-        read_labelled(path, Layout(format_))
+        list(read_labelled(path, Layout(format_)))
     assert str(error.value) == f"{path}{complaint}"
 
 
@@ -226,7 +193,7 @@ def test_complaints_about_folders_and_archives(tmp_path):
     write(tmp_path, "a.zip", "text")
     for name, complaint in cases.items():
         with pytest.raises(DataError) as error:
-            read_labelled(tmp_path / name, Layout("folders"))
+            list(read_labelled(tmp_path / name, Layout("folders")))
         assert str(error.value) == f"{tmp_path / name}{complaint}"
 
 
@@ -242,20 +209,20 @@ def test_an_archive_that_is_packed_as_nobody_can_read_is_refused(tmp_path, field
     data[field - 2] = value  # and of its own head
     path.write_bytes(data)
     with pytest.raises(DataError, match=rf"a\.zip: the archive cannot be read: .*{complaint}"):
-        read_labelled(path, Layout("folders"))
+        list(read_labelled(path, Layout("folders")))
 
 
 def test_bytes_of_another_encoding_are_named(tmp_path):
     path = write(tmp_path, "a.tsv", "text\tlabel\né\tx\n", encoding="latin-1")
     with pytest.raises(DataError) as error:
-        read_labelled(path, Layout("tsv"))
+        list(read_labelled(path, Layout("tsv")))
     assert str(error.value) == (
         f"{path}, line 2: byte 1 of the line (0xe9) is not UTF-8; convert the file to UTF-8 first"
     )
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("pos/b", "a\nbé".encode())
     with pytest.raises(DataError) as error:
-        read_labelled(tmp_path / "a.zip", Layout("folders", encoding="ascii"))
+        list(read_labelled(tmp_path / "a.zip", Layout("folders", encoding="ascii")))
     assert str(error.value) == (
         f"{tmp_path}/a.zip/pos/b, line 2: byte 2 of the line (0xc3) is not ASCII; "
         "convert the file to ASCII first"
@@ -283,6 +250,6 @@ def test_real_data_have_the_sizes_that_they_are_known_to_have(name, layout, n_te
     path = Path(__file__).parents[3] / "shared/data" / name
     if not path.exists():
         pytest.skip("the data set is not here")
-    found = read_labelled(path, layout)
+    found = list(read_labelled(path, layout))
     assert len(found) == n_texts
     assert len({example.labels for example in found}) == n_classes

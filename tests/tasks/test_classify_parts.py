@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from cellwise.data.labelled import Labelled
-from cellwise.errors import ConfigError, DataError
+from cellwise.data.spooled import Spooled
+from cellwise.errors import DataError
 from cellwise.tasks.classify_config import ClassifyData
 from cellwise.tasks.classify_parts import read_all_parts, read_texts
 
@@ -71,26 +72,28 @@ def test_classes_may_rename_join_and_leave_out(tmp_path):
     assert read_texts(path, data) == [Labelled("a", ("one",)), Labelled("b", ())]
 
 
-def test_training_texts_may_stay_in_their_file(tmp_path):
-    path = rows_of(tmp_path, 5)
-    data = ClassifyData(train=path, dev=path, test=path, classes={"0": "even"}, in_memory=False)
-    parts = read_all_parts(data)
-    assert list(parts["train"]) == parts["dev"] == parts["test"]
-    assert parts["train"][2] == Labelled("text 2", ("even",))
-    assert read_all_parts(data.model_copy(update={"test": ""}))["test"] == []
-
-
 @pytest.mark.parametrize(
-    "more", [{"dev": ""}, {"test_share": 0.1}, {"encoding": "latin-1"}, {"classes": {"0": ""}}]
+    "more",
+    [
+        {},
+        {"classes": {"0": ""}},
+        {"dev_share": 0.2, "dev": ""},
+        {"test_share": 0.3, "test": ""},
+        {"test_share": 0.3, "test": "", "dev": "", "dev_share": 0.2},
+    ],
 )
-def test_what_texts_that_stay_in_their_file_cannot_have(tmp_path, more):
-    path = rows_of(tmp_path, 5)
-    with pytest.raises(ConfigError) as error:
-        read_all_parts(ClassifyData(**{"train": path, "dev": path, "in_memory": False, **more}))
-    assert str(error.value) == (
-        "data.in_memory = false leaves training texts in their file: name data.dev, and leave "
-        "data.test_share at 0, data.encoding at 'utf-8', and no text out by data.classes"
-    )
+def test_training_texts_may_lie_outside_memory(tmp_path, more):
+    path = rows_of(tmp_path, 60)
+    data = ClassifyData(**{"train": path, "dev": path, "test": path, **more})
+    parts = read_all_parts(data.model_copy(update={"in_memory": False}))
+    assert {part: list(found) for part, found in parts.items()} == dict(read_all_parts(data))
+    assert isinstance(parts["train"], Spooled)
+
+
+def test_phrases_may_lie_outside_memory(trees):
+    data = ClassifyData(format="trees", train=trees, dev=trees, phrases=True, classes=POLES)
+    spooled = read_all_parts(data.model_copy(update={"in_memory": False}))["train"]
+    assert list(spooled) == read_all_parts(data)["train"]
 
 
 def test_complaints(tmp_path):
@@ -133,11 +136,3 @@ def test_a_class_may_be_left_out_by_files_that_hold_no_other(tmp_path):
     path = str(tmp_path / "[abc].tsv")
     parts = read_all_parts(ClassifyData(train=path, dev=path, classes={"c": ""}))
     assert [text.labels[0] for text in parts["train"]] == ["a", "b"]
-
-
-def test_texts_that_stay_in_their_file_are_in_one(tmp_path):
-    for name in "ab":
-        (tmp_path / f"{name}.tsv").write_text(f"text\tlabel\nword\t{name}\n")
-    data = ClassifyData(train=str(tmp_path / "*.tsv"), dev=str(tmp_path / "a.tsv"), in_memory=False)
-    with pytest.raises(ConfigError, match=r"data\.train names 2 files: it can be one"):
-        read_all_parts(data)["train"]

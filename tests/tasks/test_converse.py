@@ -83,7 +83,7 @@ def test_long_answers_are_not_learnt(path):
 
 def test_hidden_contexts_are_one_mark(path):
     task = task_of(path, context_dropout=0.5)
-    pairs = task.read("train") * 50
+    pairs = [*task.read("train")] * 50
     task.fit(pairs)
     batch = task.collate(pairs)
     torch.manual_seed(0)
@@ -115,7 +115,7 @@ def test_perplexity_counts_every_turn_though_contexts_are_the_same(tmp_path):
 def test_it_learns_a_dialogue_and_answers_it(path):
     task = task_of(path, context_dropout=0.1)
     pairs = task.read("train")
-    model = trained(task, pairs * 10, epochs=40, rate=0.03)
+    model = trained(task, [*pairs] * 10, epochs=40, rate=0.03)
     with torch.no_grad():
         found = task.evaluate(model, pairs, batch_size=8, advance=lambda _: None)
     assert found["perplexity"] < 1.5
@@ -127,7 +127,7 @@ def test_it_learns_a_dialogue_and_answers_it(path):
 def test_mutual_information_changes_what_is_said(path):
     task = task_of(path, context_dropout=0.3, mutual_information=1.0)
     pairs = task.read("train")
-    model = trained(task, pairs * 10, epochs=3)
+    model = trained(task, [*pairs] * 10, epochs=3)
     (weighed,) = task.predict(model, ["Is it raining?"])
     plain = task_of(path, context_dropout=0.3)
     plain.restore(task.vocabularies())

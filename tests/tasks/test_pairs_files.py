@@ -5,8 +5,7 @@ import pytest
 
 from cellwise.data.columns import TextPair
 from cellwise.errors import ConfigError, DataError
-from cellwise.tasks.pairs import Pair
-from cellwise.tasks.pairs_files import map_pairs, read_texts, target_files
+from cellwise.tasks.pairs_files import read_texts, target_files
 from cellwise.tasks.transduce_config import TransduceData
 
 MULTI30K = Path(__file__).parents[3] / "shared" / "data" / "mt_multi30k"
@@ -24,7 +23,7 @@ def test_two_columns_or_two_files_give_the_same_pairs(tmp_path):
     target = tmp_path / "train.de.gz"
     target.write_bytes(gzip.compress(b"ein Hund\n\neine Katze\n"))
     pairs = [TextPair("a dog", "ein Hund"), TextPair("a cat", "eine Katze")]
-    assert read_texts(both, None) == read_texts(source, target) == pairs
+    assert list(read_texts(both, None)) == list(read_texts(source, target)) == pairs
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path):
@@ -44,11 +43,11 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     ):
         target = file_of(tmp_path, "t", text)
         with pytest.raises(DataError) as error:
-            read_texts(source, target)
+            list(read_texts(source, target))
         assert str(error.value) == said.format(source=source, target=target)
     blank = file_of(tmp_path, "blank", "\n\n")
     with pytest.raises(DataError) as error:
-        read_texts(blank, blank)
+        list(read_texts(blank, blank))
     assert str(error.value) == f"{blank}: the file holds no pair, only blank lines"
 
 
@@ -66,55 +65,11 @@ def test_patterns_of_both_sides_belong_together_in_their_order(tmp_path):
     )
 
 
-def mapped(tmp_path, keep=lambda _: True, **files):
-    data = TransduceData(in_memory=False, **files)
-    return map_pairs(data, lambda text: Pair(text.source, (text.target,)), keep)
-
-
-def test_mapped_pairs_are_those_of_the_files(tmp_path):
-    both = file_of(tmp_path, "both.tsv", "a dog\tein Hund\n\na cat\teine Katze\n")
-    source = file_of(tmp_path, "train.en", "a dog\n\na cat\n")
-    target = file_of(tmp_path, "train.de", "ein Hund\n\neine Katze\n")
-    pairs = [Pair("a dog", ("ein Hund",)), Pair("a cat", ("eine Katze",))]
-    apart = {"train": str(source), "target_train": str(target), "dev": "dev"}
-    assert list(mapped(tmp_path, train=str(both), dev="dev")) == pairs
-    assert list(mapped(tmp_path, **apart)) == pairs
-    assert list(mapped(tmp_path, keep=lambda pair: "cat" in pair.source, **apart)) == pairs[1:]
-
-
-def test_what_cannot_be_mapped_is_refused(tmp_path):
-    source = file_of(tmp_path, "1.en", "a\n\nb\n")
-    target = file_of(tmp_path, "1.de", "x\ny\nz\n")
-    for files, said in (
-        (
-            {"train": str(source)},
-            "'data.in_memory' is false, which needs a file of its own as data.dev",
-        ),
-        (
-            {"train": str(tmp_path / "1.*"), "dev": "dev"},
-            "'data.in_memory' is false, and data.train names 2 files: it can be one",
-        ),
-    ):
-        with pytest.raises(ConfigError) as error:
-            mapped(tmp_path, **files)
-        assert str(error.value) == said
-    with pytest.raises(DataError) as found:
-        mapped(tmp_path, train=str(source), target_train=str(target), dev="dev")
-    assert str(found.value) == f"{source}, line 2: the line is empty, but that of {target} is not"
-    with pytest.raises(DataError) as found:
-        mapped(tmp_path, train=str(source), dev="dev")
-    assert str(found.value) == (
-        f"{source}, line 1: expected two columns separated by a tab, 'source TAB target', and "
-        "found 1"
-    )
-
-
-@pytest.mark.real_data
 def test_multi30k_is_read_line_by_line():
     if not MULTI30K.is_dir():
         pytest.skip("../shared/data/mt_multi30k is not there")
     for name, count in (("train", 29_000), ("val", 1014), ("test_2016_flickr", 1000)):
-        pairs = read_texts(MULTI30K / f"{name}.en.gz", MULTI30K / f"{name}.de.gz")
+        pairs = list(read_texts(MULTI30K / f"{name}.en.gz", MULTI30K / f"{name}.de.gz"))
         assert len(pairs) == count
         assert all(pair.source and pair.target for pair in pairs)
 

@@ -134,7 +134,7 @@ def test_rows_do_not_depend_on_each_other():
 @pytest.mark.real_data
 @pytest.mark.skipif(not CRAFT.exists(), reason="needs ../shared/data/trees_craft")
 def test_every_tree_of_a_real_treebank_is_allowed():
-    trees = [expand(reshape(tree, branching="as_is").tree) for tree in read_trees(CRAFT)[::7]]
+    trees = [expand(reshape(tree, branching="as_is").tree) for tree in list(read_trees(CRAFT))[::7]]
     rows = [linearise(tree) for tree in trees]
     known = Vocabulary.build(rows)
     rules = TreeRules(known, Bounds())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from cellwise.data.mapped import MappedExamples, MappedLines, sizes_of
+from cellwise.data.batches import sizes_of
+from cellwise.data.spooled import Form, Spooled
+from cellwise.data.text_stream import Text, TextStream
 from cellwise.training.config import load_config
 from cellwise.training.counting import Counted
 from cellwise.training.fingerprint import fingerprint
@@ -33,11 +35,11 @@ def test_looking_at_an_example_is_no_pass():
 
 def test_what_the_examples_know_of_themselves_is_still_known(tmp_path):
     path = tmp_path / "a.txt"
-    path.write_text("one\nthree\n")
-    examples = MappedExamples(MappedLines(path), lambda _, line: line)
-    counted = Counted(examples, Heard(), "vocabulary")
-    assert sizes_of(counted, lambda _: 1 // 0) == examples.sizes
-    assert fingerprint(train=counted) == fingerprint(train=examples)
+    path.write_text("one two\nthree\n")
+    windows = TextStream(Text((path,)), lambda line: list(map(len, line.split())), 2)
+    assert sizes_of(Counted(windows, Heard(), "vocabulary"), lambda _: 1 // 0) == [2, 1]
+    spooled = Spooled(["one", "three"], Form(str, str))
+    assert fingerprint(train=Counted(spooled, Heard(), "a")) == fingerprint(train=spooled)
 
 
 def test_a_task_shows_its_passes_over_what_are_no_examples(tmp_path):

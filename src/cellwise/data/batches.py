@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,20 @@ POOL_BATCHES = 64
 """Examples are sorted by length within pools of so many batches: enough for little padding, and
 still random.
 """
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A sequence that knows the size of each item without making it: what batches go by."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """A number an item: its length, in whatever unit."""
+
+
+def sizes_of(items: Sequence[Item], size: Callable[[Item], int]) -> Sequence[int]:
+    """The size of each item: as the sequence itself knows it, else as `size` tells it."""
+    return items.sizes if isinstance(items, Measured) else [size(item) for item in items]
 
 
 def plan_batches(

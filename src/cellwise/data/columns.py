@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellwise.data.lines import read_lines
+from cellwise.data.lines import at_least_one, read_lines
+from cellwise.data.spooled import Form
 from cellwise.errors import DataError
 
 
@@ -26,43 +27,43 @@ class Tagged:
     labels: tuple[str, ...]
 
 
-def read_pairs(path: Path) -> list[TextPair]:
+TEXT_PAIR: Form[TextPair] = Form(
+    lambda pair: [pair.source, pair.target], lambda found: TextPair(*found)
+)
+"""A pair as JSON values."""
+
+TAGGED: Form[Tagged] = Form(
+    lambda sentence: [sentence.tokens, sentence.labels],
+    lambda found: Tagged(tuple(found[0]), tuple(found[1])),
+)
+"""A sentence as JSON values."""
+
+
+def read_pairs(path: Path) -> Iterator[TextPair]:
     """The pairs of a file with one `source TAB target` a line; blank lines are skipped.
 
     Raises:
-        DataError: a line has not two columns, or one of them is empty.
+        DataError: a line has not two columns, or one of them is empty; or, at the end, there was no
+            pair.
     """
-    pairs = [_pair(line, path, number) for number, line in read_lines(path) if line.strip()]
-    if not pairs:
-        raise DataError(f"{path}: the file holds no pair, only blank lines")
-    return pairs
+    pairs = (_pair(line, path, number) for number, line in read_lines(path) if line.strip())
+    return at_least_one(pairs, f"{path}: the file holds no pair, only blank lines")
 
 
-def pair_of_line(line: str, path: Path, number: int) -> TextPair:
-    """The pair of one line, `source TAB target`; path and number are for messages.
-
-    Raises:
-        DataError: as `read_pairs` does.
-    """
-    return _pair(line, path, number)
-
-
-def read_tagged(path: Path) -> list[Tagged]:
+def read_tagged(path: Path) -> Iterator[Tagged]:
     """The sentences of a file with one `token TAB label` a line and a blank line between sentences.
 
     A line without a tab that begins with `#` is a comment. A token may be blank, as characters that
     a corpus could not keep are: it has a label and counts.
 
     Raises:
-        DataError: a line has not two columns, or no label.
+        DataError: a line has not two columns, or no label; or, at the end, there was no sentence.
     """
-    sentences = [
+    sentences = (
         Tagged(tuple(token for token, _ in rows), tuple(label for _, label in rows))
         for rows in _blocks(path)
-    ]
-    if not sentences:
-        raise DataError(f"{path}: the file holds no sentence, only blank lines")
-    return sentences
+    )
+    return at_least_one(sentences, f"{path}: the file holds no sentence, only blank lines")
 
 
 def _blocks(path: Path) -> Iterator[list[tuple[str, str]]]:

@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cellwise.data.columns import Tagged
-from cellwise.data.lines import read_lines
+from cellwise.data.lines import at_least_one, read_lines
 from cellwise.errors import DataError
 
 COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 
 
-def read_conllu(path: Path, column: str = "upos") -> list[Tagged]:
+def read_conllu(path: Path, column: str = "upos") -> Iterator[Tagged]:
     """The sentences of a CoNLL-U file, labelled by one of its columns.
 
     Lines of multiword tokens (`3-4`) and empty nodes (`5.1`) are skipped: their words have lines of
     their own.
 
     Raises:
-        DataError: a line has not ten columns, its number is none, its label is empty, or the file
-            holds no sentence.
+        DataError: a line has not ten columns, its number is none, its label is empty; or, at the
+            end, there was no sentence.
 
     Source: https://universaldependencies.org/format.html
     """
@@ -37,13 +37,12 @@ def read_conllu(path: Path, column: str = "upos") -> list[Tagged]:
             )
         return row[position]
 
-    sentences = [
+    sentences = (
         Tagged(tuple(row[1] for _, row in rows), tuple(label(*row) for row in rows))
         for rows in read_words(path)
-    ]
-    if not sentences:
-        raise DataError(f"{path}: the file holds no sentence, only comments or blank lines")
-    return sentences
+    )
+    complaint = f"{path}: the file holds no sentence, only comments or blank lines"
+    return at_least_one(sentences, complaint)
 
 
 def read_words(path: Path) -> Iterator[list[tuple[int, list[str]]]]:

@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from cellwise.data.json_values import json_value, whole_text
-from cellwise.data.lines import read_lines
+from cellwise.data.lines import at_least_one, read_lines
+from cellwise.data.spooled import Form
 from cellwise.errors import ConfigError, DataError
 
 Dialogue = tuple[str, ...]
 """The turns of a dialogue, in order."""
 
+DIALOGUE: Form[Dialogue] = Form(list, tuple)
+"""A dialogue as JSON values."""
+
 TURN_END = "__eou__"
 """What ends a turn where a line holds a whole dialogue (the form of DailyDialog)."""
 
 
-def read_dialogues(path: Path) -> list[Dialogue]:
-    """The dialogues of a file; the end of its name, before `.gz`, says what form it has.
+def read_dialogues(path: Path) -> Iterator[Dialogue]:
+    """The dialogues of a file as they come; the end of its name, before `.gz`, says its form.
 
     `.json`: a list of dialogues, each with `"turns"`: texts, or objects with an `"utterance"` (the
     form of Schema-Guided Dialogue). `.jsonl`: such a dialogue a line. `.yml`, `.yaml`: lists of
@@ -27,15 +31,13 @@ def read_dialogues(path: Path) -> list[Dialogue]:
     line and a blank line between dialogues, or a dialogue a line whose turns end in `__eou__`.
 
     Raises:
-        DataError: the file cannot be read, or holds no dialogue.
+        DataError: the file cannot be read, or, at the end, there was no dialogue.
         ConfigError: YAML is to be read, and PyYAML is not installed.
     """
     form = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    dialogues = [_cleaned(turns) for turns in FORMS.get(form, _of_text)(path)]
-    found = [dialogue for dialogue in dialogues if dialogue]
-    if not found:
-        raise DataError(f"{path}: the file holds no dialogue")
-    return found
+    dialogues = (_cleaned(turns) for turns in FORMS.get(form, _of_text)(path))
+    complaint = f"{path}: the file holds no dialogue"
+    return at_least_one((dialogue for dialogue in dialogues if dialogue), complaint)
 
 
 def _cleaned(turns: Iterator[str] | list[str]) -> Dialogue:

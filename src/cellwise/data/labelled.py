@@ -10,17 +10,9 @@ from typing import Literal
 
 from cellwise.brackets import Tree
 from cellwise.data.labelled_folders import read_folders
-from cellwise.data.labelled_rows import (
-    Columns,
-    Row,
-    json_row,
-    places_of,
-    read_json_lines,
-    read_table,
-    row_of,
-)
-from cellwise.data.lines import read_lines
-from cellwise.data.mapped import MappedExamples, MappedLines
+from cellwise.data.labelled_rows import Columns, Row, read_json_lines, read_table
+from cellwise.data.lines import at_least_one, read_lines
+from cellwise.data.spooled import Form
 from cellwise.data.trees import read_trees
 from cellwise.errors import DataError
 
@@ -56,8 +48,14 @@ class Layout:
     encoding: str = "utf-8"
 
 
-def read_labelled(path: Path, layout: Layout) -> list[Labelled]:
-    """The texts of a file, or of a folder, with their labels.
+LABELLED: Form[Labelled] = Form(
+    lambda text: [text.text, text.labels], lambda found: Labelled(found[0], tuple(found[1]))
+)
+"""A text with its labels as JSON values."""
+
+
+def read_labelled(path: Path, layout: Layout) -> Iterator[Labelled]:
+    """The texts of a file, or of a folder, with their labels, as they come.
 
     `tsv`: columns separated by tabs. `csv`: columns separated by commas, which quotes may hold
     together. `jsonl`: a JSON object a line. `folders`: a file a text, in a folder that names its
@@ -65,50 +63,12 @@ def read_labelled(path: Path, layout: Layout) -> list[Labelled]:
     of which the root's label counts.
 
     Raises:
-        DataError: the file cannot be read, a text is empty, or a label is missing.
+        DataError: the file cannot be read, a text is empty, or a label is missing; or, at the end,
+            there was no text.
     """
-    found = [_labelled(row, layout) for row in _READERS[layout.format](path, layout)]
-    if not found:
-        raise DataError(f"{path}: there is no text in it")
-    return found
-
-
-def map_labelled(
-    path: Path, layout: Layout, *, change: Callable[[Labelled], Labelled] = lambda text: text
-) -> MappedExamples[Labelled]:
-    """As `read_labelled`, of a file with a text a line, each read whenever it is asked for.
-
-    Args:
-        path: the file, UTF-8.
-        layout: how it holds texts and labels.
-        change: what becomes of each text.
-
-    Raises:
-        DataError: as `read_labelled`; or the format has not a text on each line.
-    """
-    if layout.format not in ("tsv", "jsonl", "trec"):
-        raise DataError(
-            f"{path}: data.format = '{layout.format}' has not a text on each line; "
-            "data.in_memory = false needs 'tsv', 'jsonl' or 'trec'"
-        )
-    lines = MappedLines(path)
-    rows = lines.filled()
-    columns, places = layout.columns, list[int]()
-    if layout.format == "tsv":
-        header = lines[rows.pop(0)].split("\t") if columns.has_header and rows else []
-        places = places_of(columns, header, path)
-
-    def row(line: str, place: str) -> Row:
-        if layout.format == "tsv":
-            return row_of(line.split("\t"), places, place)
-        if layout.format == "jsonl":
-            return json_row(line, columns, place)
-        return _question(line, layout, place)
-
-    def parse(number: int, line: str) -> Labelled:
-        return change(_labelled(row(line, f"{path}, line {number}"), layout))
-
-    return MappedExamples(lines, parse, rows=rows)
+    rows = _READERS[layout.format](path, layout)
+    found = (_labelled(row, layout) for row in rows)
+    return at_least_one(found, f"{path}: there is no text in it")
 
 
 def phrases(tree: Tree) -> Iterator[Labelled]:

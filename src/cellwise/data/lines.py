@@ -7,11 +7,13 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from cellwise.errors import DataError
+
+Item = TypeVar("Item")
 
 
 def read_lines(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
@@ -39,6 +41,20 @@ def read_lines(path: Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, st
         raise DataError(f"{path}: the file cannot be read: {error.strerror}") from error
     if number == 0:
         raise DataError(f"{path}: the file is empty")
+
+
+def at_least_one(items: Iterable[Item], complaint: str) -> Iterator[Item]:
+    """The items as they come.
+
+    Raises:
+        DataError: at their end, with this complaint: there was none.
+    """
+    empty = True
+    for item in items:
+        empty = False
+        yield item
+    if empty:
+        raise DataError(complaint)
 
 
 HALVES = re.compile("[\ud800-\udfff]")

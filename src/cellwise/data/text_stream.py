@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellwise.data.batches import in_chunks
 from cellwise.data.lines import read_lines
+from cellwise.data.spooled import mapped_file
 from cellwise.data.vocabulary import END
 from cellwise.errors import DataError
 
@@ -181,13 +181,7 @@ def _joined(pieces: Iterator[Numbers]) -> Numbers:
 
 def _mapped(pieces: Iterator[Numbers]) -> Numbers:
     """The numbers in a temporary file, which goes when nobody maps it any more."""
-    with tempfile.TemporaryFile(prefix="cellwise-") as file:
-        for piece in pieces:
-            file.write(piece.tobytes())
-        file.flush()
-        mapped: Any = np.memmap(file, np.int32, mode="r")
-    found: Numbers = mapped
-    return found
+    return np.frombuffer(mapped_file(piece.tobytes() for piece in pieces), np.int32)
 
 
 def windows_in_lanes(n_windows: int, n_lanes: int) -> list[list[int]]:

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cellwise.brackets import BracketError, Tree, parse
 from cellwise.data.archives import members
-from cellwise.data.lines import decoded, read_lines
+from cellwise.data.lines import at_least_one, decoded, read_lines
+from cellwise.data.spooled import Form
 from cellwise.errors import DataError
 
 ENDINGS = (".txt", ".mrg", ".tree", ".trees", ".ptb", ".psd")
 """What the names of files with trees end in, also before `.gz`; others in a folder are left out."""
 
 
-def read_trees(path: Path) -> list[Tree]:
-    """The trees of a file, of all files of a `.zip`, or of a folder and those in it.
+TREE: Form[Tree] = Form(
+    lambda tree: [tree.labels, tree.words, tree.parents], lambda found: Tree(*map(tuple, found))
+)
+"""A tree as JSON values."""
+
+
+def read_trees(path: Path) -> Iterator[Tree]:
+    """The trees of a file, of all files of a `.zip`, or of a folder and those in it, as they come.
 
     Trees are in brackets, in the style of the Penn or of the Sentiment Treebank, on one line or
     several. Files are read in the order of their names.
 
     Raises:
-        DataError: the file cannot be read, or its brackets are no trees.
+        DataError: the file cannot be read, or its brackets are no trees; or, at the end, there was
+            no tree.
     """
-    return [tree for _, trees in read_treebank(path) for tree in trees]
+    return (tree for _, tree in read_treebank(path))
 
 
-def read_treebank(path: Path) -> list[tuple[str, list[Tree]]]:
-    """As `read_trees`, file by file: each with its name.
+def read_treebank(path: Path) -> Iterator[tuple[str, Tree]]:
+    """As `read_trees`, each tree behind the name of its file.
 
     Raises:
-        DataError: the file cannot be read, or its brackets are no trees.
+        DataError: as `read_trees` does.
     """
+    trees = ((name, tree) for name, lines in _files(path) for tree in _trees(lines, name))
+    return at_least_one(trees, f"{path}: there is no tree in it")
+
+
+def _files(path: Path) -> Iterator[tuple[str, Iterable[str]]]:
+    """The names of files with trees, and their lines."""
     if path.is_dir():
-        paths = sorted(file for file in path.rglob("*") if _is_text(file.name) and file.is_file())
-        found = [(str(file), _trees(_lines(file), str(file))) for file in paths]
+        for file in sorted(path.rglob("*")):
+            if _is_text(file.name) and file.is_file():
+                yield str(file), _lines(file)
     elif path.suffix == ".zip":
-        found = [(name, _trees(iter(lines), name)) for name, lines in _members(path)]
+        yield from _members(path)
     else:
-        found = [(str(path), _trees(_lines(path), str(path)))]
-    if not any(trees for _, trees in found):
-        raise DataError(f"{path}: there is no tree in it")
-    return found
+        yield str(path), _lines(path)
 
 
 def _is_text(name: str) -> bool:
@@ -52,9 +64,9 @@ def _lines(path: Path) -> Iterator[str]:
     return (line for _, line in read_lines(path))
 
 
-def _trees(lines: Iterator[str], name: str) -> list[Tree]:
+def _trees(lines: Iterable[str], name: str) -> Iterator[Tree]:
     try:
-        return list(parse(lines))
+        yield from parse(lines)
     except BracketError as error:
         place = f"{name}, line {error.line}, column {error.column}"
         raise DataError(f"{place}: {error.cause}") from error

@@ -75,6 +75,11 @@ Passing = Callable[[Iterable[Any], str], Iterable[Any]]
 """Gives the items of a long pass, and shows under a name how far it is."""
 
 
+def unshown(items: Iterable[Any], name: str) -> Iterable[Any]:
+    """The items of a pass that nobody looks at."""
+    return items
+
+
 class Task(ABC, Generic[Example, Batch]):
     """One use of a recurrent network: from a file of examples to metrics and answers.
 
@@ -104,7 +109,7 @@ class Task(ABC, Generic[Example, Batch]):
 
     def __init__(self, data: Section, model: Section, decoding: Section):
         self.data, self.model, self.decoding = data, model, decoding
-        self.passing: Passing = lambda items, name: items
+        self.passing: Passing = unshown
         self.tell: Callable[[str], None] = lambda text: None
 
     @abstractmethod
@@ -112,7 +117,7 @@ class Task(ABC, Generic[Example, Batch]):
         """The examples of a part. Raises DataError (file, line, cause).
 
         Data larger than memory comes as a sequence that makes its examples where they are asked
-        for, and knows their `sizes` without (`data.mapped.MappedExamples`).
+        for (`data.spooled.Spooled`).
         """
 
     @abstractmethod

@@ -293,4 +293,4 @@ class Classify(Task[Labelled, TextBatch]):
 
     @cached_property
     def _parts(self) -> Parts[Sequence[Labelled]]:
-        return read_all_parts(self.data)
+        return read_all_parts(self.data, self.passing)

@@ -14,6 +14,7 @@ from cellwise.heads.pooling import PoolingKind
 from cellwise.tasks.base import Section
 from cellwise.tasks.fields import (
     CellName,
+    InMemory,
     MoreWords,
     VectorsFile,
     WeightDropout,
@@ -58,11 +59,7 @@ class ClassifyData(Section):
         False, description="with columns by number: whether the first line is none of the data"
     )
     encoding: str = Field("utf-8", description="of the files, such as 'utf-8' or 'latin-1'")
-    in_memory: bool = Field(
-        True,
-        description="false: read training texts from the file whenever they are needed ('tsv', "
-        "'jsonl' and 'trec', in UTF-8), for files larger than memory; data.dev must be named",
-    )
+    in_memory: InMemory = True
     multi_label: bool = Field(False, description="whether a text may have several labels, or none")
     label_separator: str = Field(
         ",", min_length=1, description="what stands between the labels of a text that has several"

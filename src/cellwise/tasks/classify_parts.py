@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import codecs
 import functools
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from cellwise.data.labelled import Labelled, map_labelled, phrases, read_labelled
-from cellwise.data.lines import fraction
+from cellwise.data.labelled import LABELLED, Labelled, phrases, read_labelled
+from cellwise.data.lines import at_least_one, fraction
+from cellwise.data.spooled import Form, held
 from cellwise.data.trees import read_trees
-from cellwise.errors import ConfigError, DataError
-from cellwise.tasks.base import Part
+from cellwise.errors import DataError
+from cellwise.tasks.base import Part, Passing, unshown
 from cellwise.tasks.classify_config import ClassifyData
-from cellwise.tasks.parts import Parts, files_of, only_file_of, read_parts
+from cellwise.tasks.parts import Parts, read_parts
 
 Whole = tuple[Labelled, ...]
 """A text, and behind it the phrases within that are learnt, too."""
+
+WHOLE: Form[Whole] = Form(
+    lambda whole: [LABELLED.write(text) for text in whole],
+    lambda found: tuple(LABELLED.read(text) for text in found),
+)
+"""A text and its phrases as JSON values."""
 
 
 def read_texts(path: Path, data: ClassifyData) -> list[Labelled]:
@@ -25,10 +32,10 @@ def read_texts(path: Path, data: ClassifyData) -> list[Labelled]:
     Raises:
         DataError: the file cannot be read, or it holds no text that counts.
     """
-    return _counting(_read(path, data), data, path)
+    return list(_counting(_read(path, data), data, path))
 
 
-def _read(path: Path, data: ClassifyData) -> list[Labelled]:
+def _read(path: Path, data: ClassifyData) -> Iterator[Labelled]:
     if path == Path(ClassifyData().train) and not path.exists():
         raise DataError(
             f"there is no {path} here. Say where labelled texts are: columns separated by tabs, "
@@ -38,69 +45,54 @@ def _read(path: Path, data: ClassifyData) -> list[Labelled]:
     return read_labelled(path, data.layout())
 
 
-def read_all_parts(data: ClassifyData) -> Parts[Sequence[Labelled]]:
+def read_all_parts(data: ClassifyData, passing: Passing = unshown) -> Parts[Sequence[Labelled]]:
     """The texts of each part; of trees, the training part may hold every phrase, each once.
 
     Where no file is named, shares of train become dev and test: the texts with the lowest hashes,
     and those with the highest ones.
 
+    Args:
+        data: names the files.
+        passing: gives the items of a pass over training files, and may show how far it is.
+
     Raises:
         DataError: when a part is asked for: a file cannot be read, or train is too small to be
             split.
-        ConfigError: training texts are to stay in their file, but some of them not to count.
     """
-    if not data.in_memory:
-        return _parts_with_mapped_train(data)
+    with_phrases = data.format == "trees" and data.phrases
+    form = None if data.in_memory else WHOLE
 
-    def read(path: Path) -> list[Whole]:
-        if data.format == "trees" and data.phrases:
-            return [tuple(phrases(tree)) for tree in read_trees(path)]
-        return [(text,) for text in _read(path, data)]
+    def read(path: Path) -> Iterator[Whole]:
+        if with_phrases:
+            return (tuple(phrases(tree)) for tree in read_trees(path))
+        return ((text,) for text in _read(path, data))
 
-    found = read_parts(data, read, key=_key, what="texts")
-    cut = functools.cache(lambda: _without_test(found["train"], data))
+    found = read_parts(data, read, key=_key, what="texts", form=form, passing=passing)
+    cut = functools.cache(lambda: _without_test(found["train"], data, form))
 
     def make(part: Part) -> Sequence[Labelled]:
         share = data.test_share and not data.test
         if part == "train":
             learnt = (text for whole in (cut()[0] if share else found[part]) for text in whole)
             # A phrase comes in many trees; a text that comes twice counts twice.
-            once = data.format == "trees" and data.phrases
-            return _counting(dict.fromkeys(learnt) if once else learnt, data, data.train)
+            counting = _counting(_once(learnt) if with_phrases else learnt, data, data.train)
+            return held(counting, None if data.in_memory else LABELLED)
         if part == "dev":
-            return _counting((whole[0] for whole in found[part]), data, data.dev or data.train)
+            source = data.dev or data.train
+            return list(_counting((whole[0] for whole in found[part]), data, source))
         test = cut()[1] if share else found[part]
         source = data.test or data.train
-        return _counting((whole[0] for whole in test), data, source) if test else []
+        return list(_counting((whole[0] for whole in test), data, source)) if test else []
 
     return Parts(make)
 
 
-def _parts_with_mapped_train(data: ClassifyData) -> Parts[Sequence[Labelled]]:
-    """The parts, with training texts that stay in their file."""
-    utf8 = codecs.lookup(data.encoding).name == "utf-8"
-    if not data.dev or data.test_share or not utf8 or not all(data.classes.values()):
-        raise ConfigError(
-            "data.in_memory = false leaves training texts in their file: name data.dev, and leave "
-            "data.test_share at 0, data.encoding at 'utf-8', and no text out by data.classes"
-        )
-
-    def change(text: Labelled) -> Labelled:
-        return _with_classes(text, data.classes)
-
-    def make(part: Part) -> Sequence[Labelled]:
-        if part == "train":
-            return map_labelled(only_file_of(data.train), data.layout(), change=change)
-        name = data.dev if part == "dev" else data.test
-        return [text for path in files_of(name) for text in read_texts(path, data)] if name else []
-
-    return Parts(make)
-
-
-def _without_test(train: list[Whole], data: ClassifyData) -> tuple[list[Whole], list[Whole]]:
+def _without_test(
+    train: Sequence[Whole], data: ClassifyData, form: Form[Whole] | None
+) -> tuple[Sequence[Whole], list[Whole]]:
     """The training texts without a share of them, and that share."""
     bound = 1 - data.test_share
-    rest = [whole for whole in train if fraction(_key(whole)) < bound]
+    rest = held((whole for whole in train if fraction(_key(whole)) < bound), form)
     test = [whole for whole in train if fraction(_key(whole)) >= bound]
     if not rest or not test:
         raise DataError(
@@ -110,13 +102,23 @@ def _without_test(train: list[Whole], data: ClassifyData) -> tuple[list[Whole], 
     return rest, test
 
 
-def _counting(texts: Iterable[Labelled], data: ClassifyData, source: str | Path) -> list[Labelled]:
+def _once(texts: Iterable[Labelled]) -> Iterator[Labelled]:
+    """Each text the first time that it comes with its labels."""
+    seen = set[bytes]()
+    for text in texts:
+        known = hashlib.sha256(f"{text!r}".encode("utf-8", "surrogatepass")).digest()[:16]
+        if known not in seen:
+            seen.add(known)
+            yield text
+
+
+def _counting(
+    texts: Iterable[Labelled], data: ClassifyData, source: str | Path
+) -> Iterator[Labelled]:
     """The texts with their classes, without those that have an empty one."""
-    found = [_with_classes(text, data.classes) for text in texts]
-    kept = [text for text in found if text.labels or data.multi_label]
-    if not kept:
-        raise DataError(f"{source}: data.classes leaves every text out")
-    return kept
+    found = (_with_classes(text, data.classes) for text in texts)
+    kept = (text for text in found if text.labels or data.multi_label)
+    return at_least_one(kept, f"{source}: data.classes leaves every text out")
 
 
 def _with_classes(text: Labelled, classes: dict[str, str]) -> Labelled:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cellwise.brackets import Tree
 from cellwise.data.batches import in_chunks, plan_in_order, until_trouble
-from cellwise.data.trees import read_trees
+from cellwise.data.trees import TREE, read_trees
 from cellwise.data.trees_reshape import own_name
 from cellwise.data.vocabulary import Vocabulary
 from cellwise.errors import DataError
@@ -73,22 +73,25 @@ class Compose(Task[Tree, LabelledBatch]):
     model: ComposeModel
     decoding: ComposeDecoding
 
-    def read(self, part: Part) -> list[Tree]:
+    def read(self, part: Part) -> Sequence[Tree]:
         """The trees of a part; none for a test part that the configuration does not name."""
         return self._parts[part]
 
     def read_file(self, path: Path) -> list[Tree]:
         """The trees of a file, made fit for the cell, each node labelled by its class."""
+        return list(self._each(path))
+
+    def _each(self, path: Path) -> Iterator[Tree]:
         if path == Path(ComposeData().train) and not path.exists():
             raise DataError(
                 f"there is no {path} here. Say where trees are, one a line with a label at every "
                 "node, such as (3 (2 It) (4 (2 's) (4 good))):\n"
                 "  --set data.train=FILE --set data.dev=FILE --set data.test=FILE"
             )
-        return [
+        return (
             _told_with_place(self._fitting.example, tree, f"{path}, tree {number}")
             for number, tree in enumerate(read_trees(path), 1)
-        ]
+        )
 
     def fit(self, train: Sequence[Tree]) -> None:
         """Build the vocabularies of words and classes, and read the file of vectors.
@@ -296,9 +299,14 @@ class Compose(Task[Tree, LabelledBatch]):
         return Fitting(self.data, reads_left_and_right(as_cell(self.model.cell)))
 
     @cached_property
-    def _parts(self) -> Parts[list[Tree]]:
+    def _parts(self) -> Parts[Sequence[Tree]]:
         return read_parts(
-            self.data, self.read_file, key=lambda tree: " ".join(tree.sentence()), what="trees"
+            self.data,
+            self._each,
+            key=lambda tree: " ".join(tree.sentence()),
+            what="trees",
+            form=None if self.data.in_memory else TREE,
+            passing=self.passing,
         )
 
 

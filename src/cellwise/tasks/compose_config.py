@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellwise.tasks.base import Section
-from cellwise.tasks.fields import CellName, MoreWords, VectorsFile, WordDropout
+from cellwise.tasks.fields import CellName, InMemory, MoreWords, VectorsFile, WordDropout
 
 Labelled = Literal["nodes", "root"]
 Side = Literal["right", "left"]
@@ -54,6 +54,7 @@ class ComposeData(Section):
         "right",
         description="where wide nodes become binary, for cells that read left and right",
     )
+    in_memory: InMemory = True
     lowercase: bool = Field(True, description="look words up in lower case")
     min_count: int = Field(
         1, ge=1, description="words that the training data holds less often are unknown words"

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.data.batches import plan_in_order
-from cellwise.data.dialogues import Dialogue, read_dialogues
+from cellwise.data.dialogues import DIALOGUE, Dialogue, read_dialogues
+from cellwise.data.lines import at_least_one
 from cellwise.data.vocabulary import PAD
 from cellwise.errors import DataError
 from cellwise.heads.mutual_information import mutual_information
@@ -62,22 +63,28 @@ class Converse(Transduce):
 
     # From dialogues to pairs.
 
-    def read(self, part: Part) -> list[Pair]:
+    def read(self, part: Part) -> Sequence[Pair]:
         """The turns of a part with what was said before each."""
-        pairs = [pair for dialogue in self._dialogues[part] for pair in self._turns(dialogue)]
+        pairs = (pair for dialogue in self._dialogues[part] for pair in self._turns(dialogue))
         if part != "train":
-            return pairs
-        if not pairs:
-            raise DataError("every dialogue of data.train has one turn alone: there is no answer")
-        return [*self._kept([pair for pair in pairs if self._is_short(pair)], len(pairs))]
+            return list(pairs)
+        alone = "every dialogue of data.train has one turn alone: there is no answer"
+        return self.short_ones(at_least_one(pairs, alone))
 
     def read_file(self, path: Path) -> list[Pair]:
         """The turns of a file of dialogues with what was said before each."""
         return [pair for dialogue in read_dialogues(path) for pair in self._turns(dialogue)]
 
     @cached_property
-    def _dialogues(self) -> Parts[list[Dialogue]]:
-        return read_parts(self.data, read_dialogues, key=" ".join, what="dialogues")
+    def _dialogues(self) -> Parts[Sequence[Dialogue]]:
+        return read_parts(
+            self.data,
+            read_dialogues,
+            key=" ".join,
+            what="dialogues",
+            form=self._form(DIALOGUE),
+            passing=self.passing,
+        )
 
     def _turns(self, dialogue: Dialogue) -> Iterator[Pair]:
         folded = [turn.lower() if self.data.lowercase else turn for turn in dialogue]

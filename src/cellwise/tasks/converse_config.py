@@ -9,7 +9,7 @@ from pydantic import Field
 from cellwise.data.symbols import Unit
 from cellwise.errors import ConfigError
 from cellwise.tasks.base import Section
-from cellwise.tasks.fields import MoreWords, VectorsFile
+from cellwise.tasks.fields import InMemory, MoreWords, VectorsFile
 from cellwise.tasks.transduce_config import (
     Sharing,
     TransduceDecoding,
@@ -42,6 +42,7 @@ class ConverseData(Section):
         "'subwords' or 'characters'",
     )
     n_subwords: int = Field(8000, ge=2, description="pieces of words that are learnt, at most")
+    in_memory: InMemory = True
     lowercase: bool = Field(True, description="turn everything into lower case")
     context_turns: int = Field(
         3, ge=1, description="so many turns before an answer are read, at most"

@@ -41,6 +41,14 @@ MoreWords = Annotated[
     ),
 ]
 
+InMemory = Annotated[
+    bool,
+    Field(
+        description="false: train may be larger than memory, and its examples lie in a temporary "
+        "file",
+    ),
+]
+
 Zoneout = Annotated[
     float,
     Field(

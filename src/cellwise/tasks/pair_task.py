@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cellwise.data.batches import lengths_of, pad
 from cellwise.data.cmu import read_cmudict
-from cellwise.data.columns import TextPair
+from cellwise.data.columns import TEXT_PAIR, TextPair
 from cellwise.data.marked import marked
+from cellwise.data.spooled import Form, held
 from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import DataError
 from cellwise.tasks.base import Part, Task
-from cellwise.tasks.pairs import SIDES, Pair, PairBatch, Side, merged
-from cellwise.tasks.pairs_files import map_pairs, read_texts, target_files
+from cellwise.tasks.pairs import PAIR, SIDES, Pair, PairBatch, Side, merged
+from cellwise.tasks.pairs_files import read_texts, target_files
 from cellwise.tasks.parts import read_parts
 from cellwise.tasks.transduce_config import TransduceData, TransduceModel
 from cellwise.tasks.transduce_scores import Cut
 from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
+
+Item = TypeVar("Item")
 
 
 class PairTask(Task[Pair, PairBatch]):
@@ -41,25 +44,37 @@ class PairTask(Task[Pair, PairBatch]):
         names = {"dev": self.data.target_dev if self.data.dev else self.data.target_train}
         names |= {"train": self.data.target_train, "test": self.data.target_test}
         alone = bool(names[part])
-        if part == "train" and self.data.source == "files" and not self.data.in_memory:
-            mapped = map_pairs(self.data, lambda text: self._pair(text, alone), self._is_short)
-            return self._kept(mapped)
-        pairs = [self._pair(text, alone) for text in self._parts[part]]
-        if part != "train":
-            return self.grouped(pairs)
-        return self._kept([pair for pair in pairs if self._is_short(pair)], len(pairs))
+        pairs = (self._pair(text, alone) for text in self._parts[part])
+        return self.short_ones(pairs) if part == "train" else self.grouped(list(pairs))
 
-    def _kept(self, pairs: Sequence[Pair], count: int = 0) -> Sequence[Pair]:
-        """The training pairs that are left of so many, which is told where it is fewer."""
-        most = self.data.max_length
-        if not pairs:
+    def short_ones(self, pairs: Iterable[Pair]) -> Sequence[Pair]:
+        """The training pairs that are not too long; how many are, is told.
+
+        Raises:
+            DataError: all are.
+        """
+        most, count = self.data.max_length, 0
+
+        def short() -> Iterator[Pair]:
+            nonlocal count
+            for pair in pairs:
+                count += 1
+                if self._is_short(pair):
+                    yield pair
+
+        kept = held(short(), self._form(PAIR))
+        if not kept:
             raise DataError(f"every training pair is longer than data.max_length = {most} symbols")
-        if count > len(pairs):
+        if count > len(kept):
             self.tell(
-                f"{count - len(pairs):,} of {count:,} training pairs are longer than "
+                f"{count - len(kept):,} of {count:,} training pairs are longer than "
                 f"data.max_length = {most} symbols, and left out"
             )
-        return pairs
+        return kept
+
+    def _form(self, form: Form[Item]) -> Form[Item] | None:
+        """How training examples are written to a temporary file; None: they stay in memory."""
+        return None if self.data.in_memory else form
 
     def read_file(self, path: Path) -> Sequence[Pair]:
         """The pairs of a two-column file, or of one whose targets the configuration names."""
@@ -73,7 +88,7 @@ class PairTask(Task[Pair, PairBatch]):
         """
         return merged(pairs)
 
-    def read_texts(self, path: Path) -> list[TextPair]:
+    def read_texts(self, path: Path) -> Iterator[TextPair]:
         """The texts of a file: two columns, or sources whose targets are in another file."""
         return read_texts(path, self._target_files.get(path.resolve()))
 
@@ -82,10 +97,17 @@ class PairTask(Task[Pair, PairBatch]):
         return {path.resolve(): target for path, target in target_files(self.data).items()}
 
     @cached_property
-    def _parts(self) -> Mapping[Part, list[TextPair]]:
+    def _parts(self) -> Mapping[Part, Sequence[TextPair]]:
         if self.data.source == "cmudict":
             return read_cmudict()
-        return read_parts(self.data, self.read_texts, key=lambda pair: pair.source, what="sources")
+        return read_parts(
+            self.data,
+            self.read_texts,
+            key=lambda pair: pair.source,
+            what="sources",
+            form=self._form(TEXT_PAIR),
+            passing=self.passing,
+        )
 
     def _pair(self, text: TextPair, alone: bool) -> Pair:
         return Pair(self.folded(text.source), (text.target,), alone=alone)

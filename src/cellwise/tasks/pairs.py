@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor
 
+from cellwise.data.spooled import Form
+
 Side = Literal["source", "target"]
 SIDES: tuple[Side, Side] = ("source", "target")
 
@@ -28,6 +30,13 @@ class Pair:
     def texts(self, side: Side) -> tuple[str, ...]:
         """The texts of a side."""
         return (self.source,) if side == "source" else self.targets
+
+
+PAIR: Form[Pair] = Form(
+    lambda pair: [pair.source, pair.targets, pair.alone],
+    lambda found: Pair(found[0], tuple(found[1]), alone=found[2]),
+)
+"""A pair as JSON values."""
 
 
 @dataclass(frozen=True)

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol, get_args
 
-from cellwise.data.columns import TextPair, pair_of_line, read_pairs
-from cellwise.data.lines import read_lines
-from cellwise.data.mapped import MappedExamples, MappedLines
+from cellwise.data.columns import TextPair, read_pairs
+from cellwise.data.lines import at_least_one, read_lines
 from cellwise.errors import ConfigError, DataError
 from cellwise.tasks.base import Part
-from cellwise.tasks.pairs import Pair
-from cellwise.tasks.parts import files_of, only_file_of
+from cellwise.tasks.parts import files_of
 
 
-def read_texts(source: Path, target: Path | None) -> list[TextPair]:
+def read_texts(source: Path, target: Path | None) -> Iterator[TextPair]:
     """The pairs of a two-column file, or of two files whose lines belong together.
 
     Of two files, lines that are empty in both are skipped.
 
     Raises:
         DataError: a file cannot be read, the two have not the same number of lines, or one side of
-            a pair is empty.
+            a pair is empty; or, at the end, there was no pair.
     """
     if target is None:
         return read_pairs(source)
     sides = ((text for _, text in read_lines(path)) for path in (source, target))
-    pairs = [
+    pairs = (
         _joined(source, target, number, (before, after))
         for number, (before, after) in enumerate(zip_longest(*sides), 1)
         if before is None or after is None or before.strip() or after.strip()
-    ]
-    if not pairs:
-        raise DataError(f"{source}: the file holds no pair, only blank lines")
-    return pairs
+    )
+    return at_least_one(pairs, f"{source}: the file holds no pair, only blank lines")
 
 
 class NamedTargets(Protocol):
@@ -94,40 +89,3 @@ def _joined(
             other = target if path is source else source
             raise DataError(f"{path}, line {number}: the line is empty, but that of {other} is not")
     return TextPair(before.strip(), after.strip())
-
-
-def map_pairs(
-    data: NamedTargets, parse: Callable[[TextPair], Pair], keep: Callable[[Pair], bool]
-) -> MappedExamples[Pair]:
-    """The training pairs of files that may be larger than memory, made where they are asked for.
-
-    The files are read through once, to see which lines are pairs to keep.
-
-    Args:
-        data: names the files; dev has to be a file of its own.
-        parse: a pair from texts.
-        keep: which pairs count.
-
-    Raises:
-        ConfigError: there is no dev file, or train is a pattern.
-        DataError: a file cannot be read, or a line is no pair.
-    """
-    if not data.dev:
-        raise ConfigError("'data.in_memory' is false, which needs a file of its own as data.dev")
-    source, targets = only_file_of(data.train), target_files(data)
-    lines = MappedLines(source)
-    beside = [MappedLines(targets[source])] if source in targets else []
-
-    def made(number: int, *texts: str) -> Pair:
-        if not beside:
-            return parse(pair_of_line(texts[0], lines.path, number))
-        return parse(_joined(lines.path, beside[0].path, number, (texts[0], texts[1])))
-
-    filled = lines.filled()
-    if any(other.filled() != filled for other in beside):
-        filled = array("q", range(len(lines)))  # which says where a line has no partner
-    if not filled:
-        raise DataError(f"{source}: the file holds no pair, only blank lines")
-    every = MappedExamples(lines, made, beside=beside, rows=filled)
-    rows = array("q", (row for row, pair in zip(filled, every, strict=True) if keep(pair)))
-    return MappedExamples(lines, made, beside=beside, rows=rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ from torch import Tensor
 from cellwise.brackets import Tree
 from cellwise.data.batches import lengths_of, pad
 from cellwise.data.linearise import WORD, linearise, tree_of, without_top
+from cellwise.data.spooled import Form, held
 from cellwise.data.symbols import Symbols
-from cellwise.data.trees import read_treebank
+from cellwise.data.trees import TREE, read_treebank
 from cellwise.data.trees_reshape import TRACE, expand, reshape
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import DataError
@@ -55,6 +56,13 @@ class Sentence(Pair):
     file: str
 
 
+SENTENCE: Form[Sentence] = Form(
+    lambda one: [one.source, one.targets, TREE.write(one.tree), one.top, one.file],
+    lambda found: Sentence(found[0], tuple(found[1]), TREE.read(found[2]), *found[3:]),
+)
+"""A sentence as JSON values."""
+
+
 class Parse(Transduce):
     """Grammar as a foreign language: from words to the brackets of a tree over them.
 
@@ -88,7 +96,7 @@ class Parse(Transduce):
         if part != "train":
             return found
         most = self.data.max_length
-        kept = [one for one in found if n_words(one.tree) <= most]
+        kept = held((one for one in found if n_words(one.tree) <= most), self._form(SENTENCE))
         if not kept:
             raise DataError(f"every training sentence has more than data.max_length = {most} words")
         if len(kept) < len(found):
@@ -100,46 +108,42 @@ class Parse(Transduce):
 
     def read_file(self, path: Path) -> Sequence[Pair]:
         """The sentences of a treebank."""
-        return self._read(path)
+        return list(self._read(path))
 
     def grouped(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
         """Every sentence, also one that occurs twice."""
         return pairs
 
     @cached_property
-    def _sentences(self) -> Parts[list[Sentence]]:
+    def _sentences(self) -> Parts[Sequence[Sentence]]:
         several = _holds_files(self.data.train)
         return read_parts(
             self.data,
             self._read,
             key=lambda one: Path(one.file).name if several else one.source,
             what="files" if several else "sentences",
+            form=self._form(SENTENCE),
+            passing=self.passing,
         )
 
-    def _read(self, path: Path) -> list[Sentence]:
+    def _read(self, path: Path) -> Iterator[Sentence]:
         if path == Path(ParseData().train) and not path.exists():
             raise DataError(NO_TRAIN.format(path=path))
-        return [
-            _sentence(tree, name)
-            for name, trees in read_treebank(path)
-            for tree in trees
-            if _has_words(tree)
-        ]
+        return (_sentence(tree, name) for name, tree in read_treebank(path) if _has_words(tree))
 
     # From pairs to tensors.
 
     def fit(self, train: Sequence[Pair]) -> None:
         """Build the vocabularies of words, characters and brackets, and read the vectors."""
-        sentences = [cast(Sentence, pair) for pair in train]
         self.source_symbols = Symbols(self.data.source_unit)
         self.target_symbols = Symbols("words")
-        rows = [self._looked_up(one.tree.sentence()) for one in sentences]
+        rows = (self._looked_up(self.cut_source(one.source)) for one in train)
         self._vectors = self._vectors_of(words_and_forms(rows, min_count=self.data.min_count))
-        self.targets = Vocabulary.build(self.cut_target(one.targets[0]) for one in sentences)
+        self.targets = Vocabulary.build(self.cut_target(one.targets[0]) for one in train)
         self.characters = Vocabulary.build(
-            word for one in sentences for word in one.tree.sentence()
+            word for one in train for word in self.cut_source(one.source)
         )
-        ((self.top, _),) = Counter(one.top for one in sentences).most_common(1)
+        ((self.top, _),) = Counter(cast(Sentence, one).top for one in train).most_common(1)
 
     def vocabularies(self) -> dict[str, Any]:
         """The vocabularies of words, brackets and characters, and the top, as JSON values."""

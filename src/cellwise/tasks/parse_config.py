@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cellwise.errors import ConfigError
 from cellwise.tasks.base import Section
-from cellwise.tasks.fields import MoreWords, VectorsFile
+from cellwise.tasks.fields import InMemory, MoreWords, VectorsFile
 from cellwise.tasks.transduce_config import TransduceDecoding, TransduceModel
 
 
@@ -36,6 +36,7 @@ class ParseData(Section):
         description="what `predict` takes as a word: 'words' (between blanks) or 'tokens' (words "
         "and marks of raw text)",
     )
+    in_memory: InMemory = True
     lowercase: bool = Field(False, description="look words up in lower case")
     min_count: int = Field(
         2,

@@ -14,10 +14,15 @@ from cellwise.tasks.word_hiding import hiding
 
 def words_and_forms(sentences: Iterable[Sequence[str]], *, min_count: int) -> Vocabulary:
     """The words that occur often enough, and the forms of all words, which count as never seen."""
-    rows = [list(words) for words in sentences]
-    words = Vocabulary.build(rows, min_count=min_count)
-    forms = sorted({form_of(word) for row in rows for word in row} - set(SPECIALS))
-    return Vocabulary((*words.symbols, *forms), (*words.counts, *(0 for _ in forms)))
+    every = Vocabulary.build(sentences)
+    kept = [
+        (word, count)
+        for word, count in zip(every.symbols, every.counts, strict=True)
+        if count >= min_count
+    ]
+    forms = sorted({form_of(word) for word in every.symbols} - set(SPECIALS))
+    kept += [(form, 0) for form in forms]
+    return Vocabulary([word for word, _ in kept], [count for _, count in kept])
 
 
 def numbers_of(words: Sequence[str], known: Vocabulary) -> list[int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, get_args
 
 from cellwise.data.lines import fraction
-from cellwise.errors import ConfigError, DataError
-from cellwise.tasks.base import Part
+from cellwise.data.spooled import Form, held
+from cellwise.errors import DataError
+from cellwise.tasks.base import Part, Passing, unshown
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -49,8 +50,14 @@ class Parts(Mapping[Part, Made]):
 
 
 def read_parts(
-    data: Named, read: Callable[[Path], list[Item]], *, key: Callable[[Item], str], what: str
-) -> Parts[list[Item]]:
+    data: Named,
+    read: Callable[[Path], Iterable[Item]],
+    *,
+    key: Callable[[Item], str],
+    what: str,
+    form: Form[Item] | None = None,
+    passing: Passing = unshown,
+) -> Parts[Sequence[Item]]:
     """The examples of each part; without a dev file, a share of train is dev.
 
     Args:
@@ -58,16 +65,22 @@ def read_parts(
         read: reads one of them.
         key: the text of an example by whose hash it is chosen for dev: equal texts stay together.
         what: what an example is called in messages, in the plural.
+        form: how training examples are kept in a temporary file; without it memory holds them.
+        passing: gives the items of a pass over training files, and may show how far it is.
 
     Raises:
         DataError: when a part is asked for: a file cannot be read, or train is too small to be
             split.
     """
 
+    def learnt() -> Iterable[Item]:
+        return passing(_all_of(data.train, read), "reading")
+
     @functools.cache
-    def shares() -> dict[Part, list[Item]]:
-        train = _all_of(data.train, read)
-        rest, dev = _split(train, [fraction(key(item)) < data.dev_share for item in train])
+    def shares() -> dict[Part, Sequence[Item]]:
+        dev: list[Item] = []
+        train = _without(dev, learnt(), lambda one: fraction(key(one)) < data.dev_share)
+        rest = held(train, form)
         if not dev or not rest:
             raise DataError(
                 f"{data.train}: too few {what} to split off data.dev_share = {data.dev_share} "
@@ -75,19 +88,32 @@ def read_parts(
             )
         return {"train": rest, "dev": dev}
 
-    def make(part: Part) -> list[Item]:
+    def make(part: Part) -> Sequence[Item]:
         if part == "test":
-            return _all_of(data.test, read) if data.test else []
+            return list(_all_of(data.test, read)) if data.test else []
         if not data.dev:
             return shares()[part]
-        return _all_of(data.dev if part == "dev" else data.train, read)
+        if part == "dev":
+            return list(_all_of(data.dev, read))
+        return held(learnt(), form)
 
     return Parts(make)
 
 
-def _all_of(name: str, read: Callable[[Path], list[Item]]) -> list[Item]:
+def _all_of(name: str, read: Callable[[Path], Iterable[Item]]) -> Iterator[Item]:
     """The examples of a file, or of all files that a pattern such as `data/*.tsv` matches."""
-    return [item for path in files_of(name) for item in read(path)]
+    return (item for path in files_of(name) for item in read(path))
+
+
+def _without(
+    chosen: list[Item], items: Iterable[Item], choose: Callable[[Item], bool]
+) -> Iterator[Item]:
+    """The items but for those that are chosen, which are put aside."""
+    for item in items:
+        if choose(item):
+            chosen.append(item)
+        else:
+            yield item
 
 
 def files_of(name: str) -> list[Path]:
@@ -109,23 +135,3 @@ def files_of(name: str) -> list[Path]:
     if not found:
         raise DataError(f"{name}: there is no such file, and no file matches this pattern")
     return found
-
-
-def only_file_of(name: str) -> Path:
-    """The one file of a name or a pattern, for training examples that stay in it.
-
-    Raises:
-        ConfigError: there are several.
-        DataError: no file matches.
-    """
-    found = files_of(name)
-    if len(found) > 1:
-        raise ConfigError(
-            f"'data.in_memory' is false, and data.train names {len(found)} files: it can be one"
-        )
-    return found[0]
-
-
-def _split(items: Sequence[Item], chosen: Sequence[bool]) -> tuple[list[Item], list[Item]]:
-    pairs = list(zip(items, chosen, strict=True))
-    return [item for item, yes in pairs if not yes], [item for item, yes in pairs if yes]

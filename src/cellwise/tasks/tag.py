@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cellwise.data.batches import in_chunks, lengths_of, pad, plan_in_order
-from cellwise.data.columns import Tagged, read_tagged
+from cellwise.data.columns import TAGGED, Tagged, read_tagged
 from cellwise.data.conllu import read_conllu
 from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
@@ -63,17 +63,20 @@ class Tag(Task[Tagged, TaggedBatch]):
         if data.scheme != "none":
             self.metric = "span_f1"
 
-    def read(self, part: Part) -> list[Tagged]:
+    def read(self, part: Part) -> Sequence[Tagged]:
         """The sentences of a part; none for a test part that the configuration does not name."""
         return self._parts[part]
 
     def read_file(self, path: Path) -> list[Tagged]:
         """The sentences of a file in the configured format, their labels in the scheme."""
+        return list(self._each(path))
+
+    def _each(self, path: Path) -> Iterator[Tagged]:
         if self.data.format == "conllu":
             sentences = read_conllu(path, self.data.column)
         else:
             sentences = read_tagged(path)
-        return [self._in_scheme(s, path, number) for number, s in enumerate(sentences, 1)]
+        return (self._in_scheme(s, path, number) for number, s in enumerate(sentences, 1))
 
     def fit(self, train: Sequence[Tagged]) -> None:
         """Build the vocabularies of words, characters and labels, and read the file of vectors."""
@@ -302,7 +305,12 @@ class Tag(Task[Tagged, TaggedBatch]):
         return [token.lower() for token in tokens] if self.data.lowercase else list(tokens)
 
     @cached_property
-    def _parts(self) -> Parts[list[Tagged]]:
+    def _parts(self) -> Parts[Sequence[Tagged]]:
         return read_parts(
-            self.data, self.read_file, key=lambda s: " ".join(s.tokens), what="sentences"
+            self.data,
+            self._each,
+            key=lambda sentence: " ".join(sentence.tokens),
+            what="sentences",
+            form=None if self.data.in_memory else TAGGED,
+            passing=self.passing,
         )

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from cellwise.tasks.base import Section
 from cellwise.tasks.fields import (
     CellName,
+    InMemory,
     MoreWords,
     VectorsFile,
     WeightDropout,
@@ -51,6 +52,7 @@ class TagData(Section):
         lt=1,
         description="share of train that is dev when dev is empty, by a hash of the sentence",
     )
+    in_memory: InMemory = True
     lowercase: bool = Field(
         True, description="look words up in lower case; the characters always keep their case"
     )

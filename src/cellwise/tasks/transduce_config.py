@@ -13,6 +13,7 @@ from cellwise.heads.search import Normalisation
 from cellwise.tasks.base import Section
 from cellwise.tasks.fields import (
     CellName,
+    InMemory,
     MoreWords,
     VectorsFile,
     WeightDropout,
@@ -51,11 +52,7 @@ class TransduceData(Section):
     )
     target_dev: str = Field("", description="the targets of dev, in the same way")
     target_test: str = Field("", description="the targets of test, in the same way")
-    in_memory: bool = Field(
-        True,
-        description="false: train is larger than memory, and its lines are read where they are "
-        "needed; it is then one file, not compressed, and dev another",
-    )
+    in_memory: InMemory = True
     dev_share: float = Field(
         0.05,
         gt=0,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from cellwise.data.mapped import Fingerprinted
 from cellwise.errors import ConfigError
 
 Fingerprint = dict[str, dict[str, Any]]
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A sequence that knows a hash of its content without making its items."""
+
+    def fingerprint(self) -> str:
+        """The hash, the same for the same content, as hexadecimal digits."""
 
 
 def fingerprint(**parts: Sequence[Any]) -> Fingerprint:

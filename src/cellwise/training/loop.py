@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cellwise.data.mapped import sizes_of
+from cellwise.data.batches import sizes_of
 from cellwise.errors import ConfigError
 from cellwise.tasks.base import Task
 from cellwise.training.averaging import Average
