@@ -57,6 +57,26 @@ def test_it_learns_that_a_word_turns_a_phrase_round(composer):
     assert metrics["loss"] < 0.1
 
 
+def test_training_smooths_and_evaluation_does_not(path):
+    """A share of each class's probability is spread over all, as torch has it."""
+    task = task_of(train=path, dev=path, model={"label_smoothing": 0.3})
+    trees = task.read("train")
+    task.fit(trees)
+    model = task.build().eval()
+    batch = task.collate(trees)
+    with torch.no_grad():
+        logits = model(batch.phrases)
+        found, n_units = task.loss(model, batch)
+        evaluation = evaluated(task, model, trees)["loss"]
+    both = [
+        torch.nn.functional.cross_entropy(logits, batch.classes, label_smoothing=share)
+        for share in (0.3, 0.0)
+    ]
+    torch.testing.assert_close(found / n_units, both[0])
+    assert evaluation == pytest.approx(float(both[1]), rel=1e-5)
+    assert abs(float(both[0] - both[1])) > 1e-4
+
+
 def test_encode_gives_the_vector_at_the_root(composer):
     task, model = composer
     lines = ["a lovely film", "", NEW]

@@ -172,7 +172,9 @@ class Compose(Task[Tree, LabelledBatch]):
 
     def loss(self, model: nn.Module, batch: LabelledBatch) -> tuple[Tensor, int]:
         """The cross-entropy of the classes."""
-        return _cross_entropy(model(batch.phrases), batch.classes), batch.n_units
+        smoothing = self.model.label_smoothing
+        nats = _cross_entropy(model(batch.phrases), batch.classes, smoothing=smoothing)
+        return nats, batch.n_units
 
     def evaluate(
         self, model: nn.Module, examples: Sequence[Tree], *, batch_size: int, advance: Advance
@@ -310,8 +312,8 @@ class Compose(Task[Tree, LabelledBatch]):
         )
 
 
-def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
-    return cross_entropy(logits, classes.clamp(min=NONE), ignore=NONE)
+def _cross_entropy(logits: Tensor, classes: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    return cross_entropy(logits, classes.clamp(min=NONE), ignore=NONE, smoothing=smoothing)
 
 
 def _told_with_place(shape: Callable[[Tree], Tree], tree: Tree, place: str) -> Tree:

@@ -83,6 +83,9 @@ class ComposeModel(Section):
     embedding_dropout: float = Field(0.2, ge=0, lt=1, description="dropout on word vectors")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout before the softmax")
     word_dropout: WordDropout = 0.25
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of a right class's probability spread over all"
+    )
 
 
 class ComposeDecoding(Section):
