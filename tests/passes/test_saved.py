@@ -48,3 +48,18 @@ def test_what_is_kept_of_an_lstm() -> None:
     system = cells.get("lstm").system
     assert set(compile_system(system).saved) == {"i", "f", "o", "g", "c", "h"}
     assert set(compile_system(system, memory="lean").saved) == {"c", "h"}
+
+
+def test_what_is_computed_again_has_no_name_of_the_backward() -> None:
+    """The forward's `v_1` is not read by the backward, which made up a `v_1` of its own."""
+    text = (
+        "h[t] = tanh((W_2 @ (W_3 @ h[t-1])) + b_4)\n"
+        "d_h[t] = W_8 @ hard_sigmoid(x[t] - (W_9 @ x[t] - (W_10 @ x[t] - x[t])))"
+        " + W_11 @ (W_12 @ (W_13 @ x[t]))"
+        " + W_14 @ part([x[t], x[t]] * sigmoid(W_15 @ x[t]), 0, x[t], x[t])"
+    )
+    system = read_system(text)
+    _assert_lean(system)
+    compiled = compile_system(system)
+    made = {line.name for line in compiled.backward.system.equations}
+    assert made.isdisjoint(compiled.forward.system.defined)

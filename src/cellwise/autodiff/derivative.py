@@ -54,9 +54,14 @@ class Names:
         return self.fresh(f"{wanted}_{count}")
 
 
-def names_of(system: System) -> Names:
-    """A source of names that the system does not use."""
+def names_of(system: System, others: Iterable[str] = ()) -> Names:
+    """A source of names that the system does not use, and that are none of the others."""
+    return Names([*all_names(system), *others])
+
+
+def all_names(system: System) -> set[str]:
+    """The names of a system's signals, parameters, constants and totals."""
     constants = [name for name, _ in system.constants]
     totals = [line.name for line in system.totals]
     signals = [*system.defined, *system.inputs, *system.given]
-    return Names([*signals, *system.parameters, *constants, *totals])
+    return {*signals, *system.parameters, *constants, *totals}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from cellwise.autodiff.derivative import all_names
 from cellwise.autodiff.reverse import backward
 from cellwise.errors import BackendError
 from cellwise.graph.system import System
@@ -77,7 +78,12 @@ def compile_system(system: System, *, memory: Memory = "fast", verify: bool = Fa
     if _fed(prepared) != _fed(system):
         prepared = system  # a simplified cell must not lose what a person feeds it
     derived = backward(prepared)
-    readable = run(READABLE, derived.system, verify)
+    taken = all_names(prepared)
+
+    def shared(system: System) -> System:
+        return share(system, taken=taken)
+
+    readable = run((simplify, shared), derived.system, verify)
     if memory == "lean":
         readable = lean(prepared, readable)
     own = {*system.inputs, *system.given, *system.defined, *system.parameters}

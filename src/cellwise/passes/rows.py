@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cellwise.autodiff.derivative import all_names
 from cellwise.autodiff.rules import zeros
 from cellwise.graph.build import build, read, remake
 from cellwise.graph.node import Node, rewrite, walk
@@ -57,7 +58,7 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
     edges = {e.name: e.value for e in compiled.forward.equations if e.index == "n,k"}
     forward = _Lowering(compiled.forward, edges)
     backward = _Lowering(compiled.backward, edges)
-    taken = {*_names(compiled.forward), *_names(compiled.backward)}
+    taken = {*all_names(compiled.forward), *all_names(compiled.backward)}
     d_inputs = [compiled.names[name] for name in compiled.forward.inputs]
     back_leaf = _backward(backward.leaf(), d_inputs, taken)
     sent = back_leaf.system.given if back_leaf else ()
@@ -76,12 +77,6 @@ def row_programs(compiled: CompiledNodes) -> RowPrograms:
         back_leaf,
         saved,
     )
-
-
-def _names(system: System) -> set[str]:
-    """All names of a system."""
-    found = {line.name for line in (*system.equations, *system.leaf, *system.totals)}
-    return {*found, *system.inputs, *system.parameters, *system.given}
 
 
 def _of_trees(compiled: CompiledNodes) -> CompiledNodes:

@@ -18,8 +18,11 @@ PRODUCTS = ("matmul", "bilinear")
 TRIVIAL = ("neg", "broadcast", "part")
 
 
-def share(system: System) -> System:
+def share(system: System, *, taken: Collection[str] = ()) -> System:
     """The system with a name for every expression that it uses more than once.
+
+    No new name is among those that are `taken`: a derived system's cell may have some that the
+    derivative does not read.
 
     An expression that is an equation's value already is read by that equation's name, and that
     equation moves up if need be. Cheap ones (one element-by-element operation of two) stay where
@@ -29,18 +32,19 @@ def share(system: System) -> System:
         return system
     names = _line_names(system)
     wanted = [node for node in _repeated(system) if node not in names and worthwhile(node, system)]
-    return name_nodes(system, {**names, **dict.fromkeys(wanted, "")})
+    return name_nodes(system, {**names, **dict.fromkeys(wanted, "")}, taken=taken)
 
 
-def name_nodes(system: System, names: dict[Node, str]) -> System:
+def name_nodes(system: System, names: dict[Node, str], *, taken: Collection[str] = ()) -> System:
     """The system with an equation for each node of `names`, ahead of its first use.
 
     Args:
         system: over a chain.
         names: an equation's value maps to that equation's name; another node to a name that is
             free, or to an empty one, which is then made up from what the node reads.
+        taken: what no new name is, besides the system's own.
     """
-    namer = _Namer(system, names, names_of(system))
+    namer = _Namer(system, names, names_of(system, taken))
     for line in system.equations:
         namer.emit(line)
     totals = tuple(replace(line, value=namer.renew_total(line)) for line in system.totals)

@@ -18,8 +18,10 @@ Spot = tuple[str, Node]
 """An expression, and where it is evaluated: at nodes, edges or leaves."""
 
 
-def share_nodes(system: System) -> System:
+def share_nodes(system: System, *, taken: Collection[str] = ()) -> System:
     """The system over trees with a name for every expression that it uses more than once.
+
+    No new name is among those that are `taken`.
 
     What an edge computes of its parent end alone is computed there, once a node.
     """
@@ -41,7 +43,7 @@ def share_nodes(system: System) -> System:
         if line.value.varies and line.value.arguments
     }
     wanted = [s for s in order if uses[s] > 1 and s not in named and worthwhile(s[1], system)]
-    return _Namer(system, {**named, **dict.fromkeys(wanted, "")}).system_of()
+    return _Namer(system, {**named, **dict.fromkeys(wanted, "")}, taken).system_of()
 
 
 def name_spots(system: System, spots: Collection[Spot]) -> System:
@@ -61,6 +63,7 @@ class _Namer:
 
     Attributes:
         names: of spots; empty where a name is to be made up.
+        taken: what no such name is, besides the system's own.
         lines, leaf: the lines written so far.
         memo: what stands for a spot, seen from its own node or from a child.
         waiting: spots that only children have read so far, and who reads them.
@@ -68,6 +71,7 @@ class _Namer:
 
     system: System
     names: dict[Spot, str]
+    taken: Collection[str] = ()
     lines: list[Equation] = field(default_factory=list)
     leaf: list[Equation] = field(default_factory=list)
     memo: dict[tuple[str, bool, Node], Node] = field(default_factory=dict)
@@ -78,7 +82,7 @@ class _Namer:
     def __post_init__(self) -> None:
         lines = (*self.system.leaf, *self.system.equations)
         self.by_name = {(line.index == "leaf", line.name): line for line in lines}
-        self.fresh: Names = names_of(self.system)
+        self.fresh: Names = names_of(self.system, self.taken)
 
     def system_of(self) -> System:
         """The system, rewritten."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from cellwise.autodiff.derivative import all_names
 from cellwise.autodiff.forward import tangent
 from cellwise.autodiff.reads import given_names
 from cellwise.autodiff.recursion import backward_over_nodes, settle
@@ -26,7 +27,7 @@ def readable_backward(system: System) -> System:
         StructureError: the system is derived itself.
     """
     if system.structure == "chain":
-        return share(simplify(backward(system).system))
+        return share(simplify(backward(system).system), taken=all_names(system))
     settled = settle(system)
     results = tuple(dict.fromkeys([system.output, *system.states]))
     derived = backward_over_nodes(settled, results)
@@ -38,14 +39,15 @@ def readable_backward(system: System) -> System:
     sent = {name for name in whole.defined if name not in own}
     order = [derived.names[name] for name in system.parameters]
     totals = sorted(whole.totals, key=lambda line: order.index(line.name))
-    whole = share_nodes(replace(whole, totals=tuple(totals)))
+    whole = share_nodes(replace(whole, totals=tuple(totals)), taken=all_names(system))
     return _given(_inline(whole, sent, often=False), system)
 
 
 def readable_tangent(system: System) -> System:
     """The tangent equations of a cell."""
-    derived = simplify(tangent(system).system)
-    return share(derived) if system.structure == "chain" else share_nodes(derived)
+    derived, taken = simplify(tangent(system).system), all_names(system)
+    shared = share if system.structure == "chain" else share_nodes
+    return shared(derived, taken=taken)
 
 
 def _without_sums(derived: System, settled: System, system: System) -> System:
