@@ -6,7 +6,7 @@ What is drawn and how it is judged stands in tests/laws/agreement.py.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
@@ -30,7 +30,7 @@ class Tally:
         agreed: as many are the same within the tolerance.
         refused: as many the back end does not serve.
         delicate: as many are the same but for what rounding does.
-        mismatch: the first that differs, as Python, and how.
+        mismatch: the first that differs, as Python, and how; or that fails, and the error.
     """
 
     agreed: int = 0
@@ -52,7 +52,9 @@ class Tally:
 
 
 def run_seed(seed: int, backend: str, cases: int = CASES) -> Tally:
-    """Judge a back end on the cases of a seed; a mismatch ends it, made as small as it gets.
+    """Judge a back end on the cases of a seed.
+
+    A mismatch ends it, made as small as it gets; so does an error of the back end's.
 
     Args:
         seed: what the cases are drawn from.
@@ -77,12 +79,17 @@ def run_seed(seed: int, backend: str, cases: int = CASES) -> Tally:
         for batch in group.batches:
             try:
                 counts[judge(group, batch, backend)] += 1
-            except MismatchError as error:
-                last = f"{error}  # seed {seed}"
+            except Exception as error:
+                own = isinstance(error, MismatchError)
+                case = replace(group, batches=(batch,))
+                last = str(error) if own else f"{case}\n{type(error).__name__}: {error}"
+                last += f"  # seed {seed}"
                 raise
 
     try:
         judge_all()
-    except MismatchError:
+    except Exception:
+        if not last:
+            raise
         return Tally(counts["agreed"], counts["refused"], counts["delicate"], last)
     return Tally(counts["agreed"], counts["refused"], counts["delicate"])

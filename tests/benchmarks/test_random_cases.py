@@ -60,6 +60,18 @@ def test_a_mismatch_ends_the_seed_and_is_made_small(monkeypatch):
     assert "1 mismatch" in str(found)
 
 
+def test_an_error_of_a_back_end_is_told_with_its_case_and_seed(monkeypatch):
+    def fail(group: Group, batch: Batch, backend: str) -> str:
+        if "h[t-1]" in group.text:
+            raise KeyError("rows v_1")
+        return "agreed"
+
+    monkeypatch.setattr(random_inside, "judge", fail)
+    found = run_seed(7, "reference", cases=50)
+    assert found.mismatch.startswith('Group("""\n')
+    assert found.mismatch.endswith("\nKeyError: 'rows v_1'  # seed 7")
+
+
 def test_what_is_refused_is_counted():
     assert run_seed(0, "shy", cases=10) == Tally(refused=10)
 
