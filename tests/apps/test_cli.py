@@ -147,7 +147,7 @@ MISTAKES = [
     ),
     (
         ["init", "transduse"],
-        "cellwise: cellwise init: unknown task 'transduse'. Did you mean 'transduce'?",
+        "cellwise: no task and no recipe is called 'transduse'. Did you mean 'transduce'?",
     ),
     (
         ["cells", "lsmt"],

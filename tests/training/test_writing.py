@@ -6,10 +6,11 @@ from itertools import pairwise
 import pytest
 
 from cellwise.tasks import TASKS
-from cellwise.training.config import parse_config
+from cellwise.training.config import load_config, parse_config
+from cellwise.training.sources import recipe_names
 from cellwise.training.writing import starting_config, write_config
 
-ALL = ["toy", *TASKS]
+ALL = ["toy", *dict.fromkeys([*TASKS, *recipe_names()])]
 
 
 @pytest.mark.parametrize("task", ALL)
@@ -26,6 +27,20 @@ def test_every_key_has_a_comment(task):
     for before, line in pairwise(lines):
         if " = " in line and not line.startswith("#"):
             assert before.startswith("# "), line
+
+
+def test_one_starts_with_what_train_would_take(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for recipe in recipe_names():
+        (tmp_path / "my.toml").write_text(write_config(starting_config(recipe), equations=False))
+        mine, taken = load_config("my.toml"), load_config(recipe)
+        assert (mine.model, mine.decoding, mine.training) == (
+            taken.model,
+            taken.decoding,
+            taken.training,
+        )
+        for key, value in taken.data:  # paths in a file start where it lies
+            assert getattr(mine.data, key) in (value, str(tmp_path / str(value))), key
 
 
 def test_all_lines_are_short():

@@ -11,18 +11,19 @@ import typer
 
 
 def init(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="A task's name, such as transduce.")],
+    name: Annotated[
+        str, typer.Argument(metavar="TASK | RECIPE", help="Such as transduce, or pronounce.")
+    ],
 ) -> None:
-    """Print a complete configuration with a comment on every key.
+    """Print a complete configuration with a comment on every key: a recipe's, or a task's defaults.
 
     \b
-    Example:
+    Examples:
+      cellwise init pronounce > my.toml
       cellwise init transduce > my.toml
     """  # noqa: D301 - \b keeps the lines of the example apart in the help
-    from cellwise.training.config import task_name
     from cellwise.training.writing import starting_config, write_config
 
-    name = task_name({"task": task}, "cellwise init")
     print(write_config(starting_config(name), equations=False), end="")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import tomli_w
 from pydantic.fields import FieldInfo
 
+from cellwise.errors import ConfigError, nearest
 from cellwise.tasks import TASKS
 from cellwise.tasks.base import Section
-from cellwise.training.config import RunConfig, build_config, kinds
-from cellwise.training.sources import cell_equations, is_cell
+from cellwise.training.config import RunConfig, build_config, kinds, parse_config
+from cellwise.training.sources import cell_equations, is_cell, recipe_names, recipe_text
 
 WIDTH = 98
 
@@ -26,13 +27,23 @@ def write_config(config: RunConfig, *, equations: bool = True) -> str:
     return "\n".join([head, *sections])
 
 
-def starting_config(task: str) -> RunConfig:
-    """The defaults of a task; what has no default gets its field's first example."""
+def starting_config(name: str) -> RunConfig:
+    """A recipe, or else the defaults of a task: what has none gets its field's first example.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    if name in recipe_names():
+        return parse_config(recipe_text(name), None, source=f"recipe {name}")
+    if name not in TASKS:
+        known = [*TASKS, *recipe_names()]
+        hint = nearest(name, known) or f"There are: {', '.join(dict.fromkeys(known))}."
+        raise ConfigError(f"no task and no recipe is called '{name}'. {hint}")
     tables = {
-        name: {key: _example(key, f) for key, f in kind.model_fields.items() if f.is_required()}
-        for name, kind in kinds(task).items()
+        table: {key: _example(key, f) for key, f in kind.model_fields.items() if f.is_required()}
+        for table, kind in kinds(name).items()
     }
-    return build_config(task, tables, source=f"the defaults of {task}")
+    return build_config(name, tables, source=f"the defaults of {name}")
 
 
 def _example(key: str, field: FieldInfo) -> Any:
