@@ -32,6 +32,14 @@ def test_cells_are_measured_beside_their_peers(tmp_path):
     assert sorts == [(c, m) for c in ("elman", "lem") for m in ("forward", "both")]
 
 
+def test_json_goes_to_standard_output_where_that_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = invoke("bench", "elman", *TINY, "--peers", "", "--json", "-", "--markdown", "a.md")
+    assert len(json.loads(found.stdout)["measured"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
+    assert "| elman, forward, B=2" in (tmp_path / "a.md").read_text()
+
+
 def test_ragged_batches_stand_beside_the_padded_ones():
     text = invoke("bench", "elman", *TINY, "--ragged", "--mode", "both", "--peers", "").stdout
     assert text.count("| elman, forward+backward") == 2

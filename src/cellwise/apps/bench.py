@@ -34,6 +34,9 @@ class DtypeName(StrEnum):
     f64 = "f64"
 
 
+OUTPUT = Path("-")
+"""Standard output, in the place of a file."""
+
 MOST_THREADS = 1024
 """Of a training, too."""
 
@@ -69,7 +72,10 @@ RaggedOption = Annotated[
 ]
 RoundsOption = Annotated[int, typer.Option(min=1, help="Rounds; all take turns in each.")]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON.")
+    Path | None,
+    typer.Option(
+        "--json", metavar="FILE", help="Write the figures as JSON; -: to standard output, no table."
+    ),
 ]
 MarkdownFile = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Write the table.")
@@ -112,7 +118,7 @@ def bench(
     modes, beside = _list("--mode", mode, _mode), _list("--peers", peers, _peer, empty=True)
     named = tuple(_cell(name) for name in _names(cells or [], all_=all_))
     numbers = _list("--threads", threads, _threads) if threads else (_torch_threads(),)
-    _check_beforehand([markdown_file, json_file], backend)
+    _check_beforehand([file for file in (markdown_file, json_file) if file != OUTPUT], backend)
     from cellwise.bench.grid import Grid, Manner
 
     like = _like(steps, dtype, backend, bidirectional=bidirectional)
@@ -199,12 +205,11 @@ def _give_out(found: list[Measured], json_file: Path | None, markdown_file: Path
     from cellwise.bench.tables import as_json, markdown
 
     machine = this_machine()
-    text = markdown(machine, found)
-    print(text, end="")
-    if markdown_file is not None:
-        markdown_file.write_text(text, encoding="utf-8")
-    if json_file is not None:
-        json_file.write_text(as_json(machine, found) + "\n", encoding="utf-8")
+    table, figures = markdown(machine, found), as_json(machine, found) + "\n"
+    print(figures if json_file == OUTPUT else table, end="")
+    for file, text in ((markdown_file, table), (json_file, figures)):
+        if file is not None and file != OUTPUT:
+            file.write_text(text, encoding="utf-8")
 
 
 def _names(given: list[str], *, all_: bool) -> list[str]:
