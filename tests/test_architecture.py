@@ -41,6 +41,7 @@ DIRECTLY_BELOW = {
     "explain": ("training",),
     "bench": ("training",),
     "apps": ("explain", "bench"),
+    "__main__": ("apps",),
 }
 """What a room may import, besides itself and what lies below that in turn."""
 

@@ -56,6 +56,13 @@ def test_json_tells_the_attention_where_it_is_asked_for(described):
     assert len(record["attention"]["weights"]) == len(record["symbols"])
 
 
+def test_both_a_picture_and_the_weights_may_be_asked_for(described, tmp_path):
+    settings = ("--set", "decoding.attention=true", "--attention", tmp_path / "a.png")
+    found = invoke("predict", described, "blue_left_2.png", "--json", *settings)
+    assert json.loads(found.stdout)["attention"]["grid"] == [4, 4]
+    assert (tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
 def test_a_bad_image_is_one_message(described):
     found = invoke("predict", described, described / "config.toml", status=2)
     assert found.stdout == ""

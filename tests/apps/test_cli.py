@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -283,14 +282,6 @@ def test_a_failure_to_write_is_one_message(config, tmp_path, monkeypatch):
     monkeypatch.setattr("cellwise.training.checkpoints.write_atomically", full)
     result = invoke("train", config, "--out", tmp_path / "run", status=2)
     assert result.stderr == "cellwise: it: No space left on device\n"
-
-
-def test_what_the_terminal_cannot_show_is_a_question_mark():
-    command = [sys.executable, "-m", "tests.apps.toy_cli", "cells", "elman", "--unicode"]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
-    assert b"?" in done.stdout
-    assert done.stderr == b""
 
 
 def test_a_closed_standard_input_is_said(trained, monkeypatch):

@@ -40,6 +40,15 @@ def test_joined_tokens_are_cut_as_they_were(text):
     assert symbols.cut(symbols.join(symbols.cut(text))) == symbols.cut(text)
 
 
+def test_words_that_come_once_stay_in_pieces_of_which_new_words_consist():
+    symbols = Symbols.fit("subwords", ["the sea sings", "the sea rests", "once"], n_subwords=500)
+    assert symbols.cut("the sea") == ("▁the", "▁sea")
+    assert len(symbols.cut("once")) > 2
+    assert "<unknown>" not in symbols.cut("scents neither")
+    assert {*symbols.cut("scents neither")} <= {*symbols.learnt}
+    assert "<unknown>" not in symbols.learnt and Symbols("words").learnt == ()
+
+
 def test_unknown_letters_are_unknown_symbols(learnt):
     assert "<unknown>" in learnt.cut("日本")
 

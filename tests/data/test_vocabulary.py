@@ -59,3 +59,8 @@ def test_what_is_no_saved_vocabulary(change):
     values = Vocabulary.build([["a", "b", "c"]], specials=()).to_json()
     with pytest.raises(DataError, match="this is no saved vocabulary"):
         Vocabulary.from_json({**values, **change})
+
+
+def test_symbols_may_be_known_that_do_not_occur():
+    built = Vocabulary.build(["abb"], min_count=2, known=["z", "a"])
+    assert built.symbols == ("b", "a", "z") and built.counts == (2, 1, 0)

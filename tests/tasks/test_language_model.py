@@ -270,6 +270,16 @@ def test_subwords_are_learnt_and_survive_json(tmp_path):
     assert len(task.read("train")) == len(again.read("train"))
 
 
+def test_every_piece_of_a_word_that_was_learnt_is_known(tmp_path):
+    """Letters that training shows within longer pieces alone, too."""
+    pytest.importorskip("tokenizers")
+    path = write(tmp_path, *["the sea sings"] * 3)
+    task = task_of(path, unit="subwords", n_subwords=100, min_count=2)
+    task.fit(task.read("train"))
+    assert {*task.symbols.learnt} == {*task.words.symbols}
+    assert not {*task.symbols.cut("gas eaten")} & {"<unknown>"}
+
+
 def test_parts_are_cut_off_the_end_in_order(tmp_path):
     lines = [f"line {i:03}" for i in range(100)]
     path = write(tmp_path, *lines)

@@ -56,7 +56,7 @@ def predict(
 
     trees = TreeOutput(svg, coloured=not as_json)
     loaded = load_run(run, device=device, ensemble=ensemble or ())
-    for answer in loaded.answers(lines, **changes, **looks.decoding(loaded)):
+    for answer in loaded.answers(lines, **{**changes, **looks.decoding(loaded)}):
         looks.show(answer)
         if trees.show(answer):
             continue

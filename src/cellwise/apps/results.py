@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -58,7 +60,13 @@ def as_json_text(value: Any) -> str:
         >>> as_json_text({"perplexity": float("inf"), "best": [0.5, float("nan")]})
         '{"perplexity": null, "best": [0.5, null]}'
     """
-    return json.dumps(_sayable(value), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_sayable(value), ensure_ascii=not _shows_all(), allow_nan=False)
+
+
+def _shows_all() -> bool:
+    """Whether standard output is in UTF-8, in which JSON is written; else letters are escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _sayable(value: Any) -> Any:

@@ -21,6 +21,12 @@ Unit = Literal["characters", "words", "tokens", "subwords"]
 BLANK = "▁"
 """What stands for the blank before a word in its first piece (the mark that SentencePiece uses)."""
 
+LEAST_MERGED = 2
+"""How often pieces of words must meet to become one.
+
+Words that come once so stay in pieces, and pieces that new words consist of are learnt.
+"""
+
 ASCII_TOKEN = re.compile(r"\w+(?:['\-]\w+)*|[^\w\s]", re.ASCII)
 """A word, also with apostrophes and hyphens inside, or a single mark."""
 
@@ -85,6 +91,12 @@ class Symbols:
         assert self.pieces is not None
         return tuple(self.pieces.encode(" ".join(text.split())).tokens)
 
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """All pieces of words that were learnt; the texts may hold some of them in others only."""
+        known = self.pieces.get_vocab() if self.pieces is not None else {}
+        return tuple(sorted(piece for piece in known if piece != SPECIALS[1]))
+
     def join(self, symbols: Sequence[str]) -> str:
         """The text of symbols."""
         if self.unit == "subwords":
@@ -143,7 +155,10 @@ def _learnt(texts: Iterable[str], n_subwords: int) -> Tokenizer:
         [library.pre_tokenizers.Metaspace(BLANK), library.pre_tokenizers.Punctuation()]
     )
     trainer = library.trainers.BpeTrainer(
-        vocab_size=n_subwords, special_tokens=[SPECIALS[1]], show_progress=False
+        vocab_size=n_subwords,
+        min_frequency=LEAST_MERGED,
+        special_tokens=[SPECIALS[1]],
+        show_progress=False,
     )
     learnt.train_from_iterator((" ".join(text.split()) for text in texts), trainer)
     made: Tokenizer = learnt

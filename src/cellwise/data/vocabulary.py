@@ -50,12 +50,18 @@ class Vocabulary:
         *,
         min_count: int = 1,
         specials: Sequence[str] = SPECIALS,
+        known: Iterable[str] = (),
     ) -> Vocabulary:
-        """The vocabulary of all symbols that occur at least `min_count` times in the sequences."""
-        counts = Counter(symbol for sequence in sequences for symbol in sequence)
+        """The vocabulary of all symbols that occur at least `min_count` times in the sequences.
+
+        Symbols that are `known` are in it however often they occur.
+        """
+        known = dict.fromkeys(known, 0)
+        counts = Counter(known)
+        counts.update(symbol for sequence in sequences for symbol in sequence)
         if specials:
             counts.pop(specials[UNKNOWN], None)
-        kept = [(s, n) for s, n in counts.items() if n >= min_count]
+        kept = [(s, n) for s, n in counts.items() if n >= min_count or s in known]
         kept.sort(key=lambda pair: (-pair[1], pair[0]))
         return cls([s for s, _ in kept], [n for _, n in kept], specials=specials)
 

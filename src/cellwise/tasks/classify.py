@@ -91,7 +91,9 @@ class Classify(Task[Labelled, TextBatch]):
         if not self.labels.symbols:
             raise DataError(f"{data.train}: no text has a label")
         self._n_texts = len(train)
-        words = Vocabulary.build(map(self._cut, train), min_count=data.min_count)
+        words = Vocabulary.build(
+            map(self._cut, train), min_count=data.min_count, known=self.symbols.learnt
+        )
         asked = self.model.embedding_size
         asked = asked if data.vectors else asked or self.model.hidden_size
         file = VectorFile(data.vectors, data.more_words, data.lowercase)

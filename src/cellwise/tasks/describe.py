@@ -117,7 +117,9 @@ class Describe(Task[Captioned, CaptionBatch]):
         self.symbols = Symbols.fit(
             data.unit, texts, n_subwords=data.n_subwords, lowercase=data.lowercase
         )
-        words = Vocabulary.build(map(self.symbols.cut, texts), min_count=data.min_count)
+        words = Vocabulary.build(
+            map(self.symbols.cut, texts), min_count=data.min_count, known=self.symbols.learnt
+        )
         asked = self.model.embedding_size
         asked = asked if data.vectors else asked or EMBEDDING_SIZE
         self._vectors = take_vectors(

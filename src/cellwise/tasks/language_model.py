@@ -97,7 +97,9 @@ class LanguageModelling(Task[Window, WindowBatch]):
             lowercase=data.lowercase,
         )
         lines = self.passing(text, "vocabulary")
-        words = Vocabulary.build(map(self.symbols.cut, lines), min_count=data.min_count)
+        words = Vocabulary.build(
+            map(self.symbols.cut, lines), min_count=data.min_count, known=self.symbols.learnt
+        )
         if data.max_symbols:
             kept = slice(data.max_symbols)
             words = Vocabulary(words.symbols[kept], words.counts[kept])

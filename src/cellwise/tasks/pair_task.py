@@ -146,7 +146,8 @@ class PairTask(Task[Pair, PairBatch]):
     def _known(self, train: Sequence[Pair], sides: Sequence[Side]) -> Vocabulary:
         cuts = {"source": self.cut_source, "target": self.cut_target}
         found = (cuts[side](text) for pair in train for side in sides for text in pair.texts(side))
-        return Vocabulary.build(found, min_count=self.data.min_count)
+        symbols = self.source_symbols if "source" in sides else self.target_symbols
+        return Vocabulary.build(found, min_count=self.data.min_count, known=symbols.learnt)
 
     def _vectors_of(self, sources: Vocabulary) -> WordVectors:
         asked = self.model.embedding_size
