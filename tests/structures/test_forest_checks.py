@@ -241,3 +241,25 @@ def test_complaints(build, complaint):
 )
 def test_what_is_no_list_is_refused(build, complaint):
     assert complaint_of(lambda: build(None)) == complaint
+
+
+def test_numbers_beyond_int64_are_refused():
+    with pytest.raises(StructureError, match="must be whole numbers below"):
+        Forest.from_parents([np.array([2**64 - 1, 0], np.uint64)])
+
+
+def test_a_text_is_no_list_of_labels():
+    with pytest.raises(StructureError, match="must be a list, not one text, 'ab'"):
+        Forest.from_edges(3, [(0, 1), (0, 2)], relations="ab")
+
+
+def test_forests_with_and_without_relations_are_not_put_together():
+    named, plain = (
+        Forest.from_parents([[-1, 0]], relations=[["root", "a"]], relation_names=["root", "a"]),
+        Forest.from_parents([[-1, 0]]),
+    )
+    numbered = Forest.from_parents([[-1]], relations=[["root"]])
+    assert "1 relation)" in repr(Forest.from_parents([[-1, 0]], relations=[["x", "a"]]))
+    for forests in ([named, plain], [plain, named], [numbered, plain]):
+        with pytest.raises(StructureError, match=r"has relations, but forest \d has none"):
+            Forest.concat(forests)

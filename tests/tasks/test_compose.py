@@ -77,6 +77,18 @@ def test_training_smooths_and_evaluation_does_not(path):
     assert abs(float(both[0] - both[1])) > 1e-4
 
 
+def test_word_vectors_that_a_cell_cannot_take_are_refused_with_their_keys(path):
+    task = task_of(train=path, dev=path, model={"cell": "recursive", "embedding_size": 5})
+    task.fit(task.read("train"))
+    with pytest.raises(ConfigError) as caught:
+        task.build()
+    assert str(caught.value) == (
+        "word vectors of 5 numbers do not go together with model.hidden_size = 10 in this "
+        "model.cell, which takes a word's vector for a state; set model.hidden_size = 5, or take "
+        "another cell"
+    )
+
+
 def test_encode_gives_the_vector_at_the_root(composer):
     task, model = composer
     lines = ["a lovely film", "", NEW]

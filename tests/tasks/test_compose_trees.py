@@ -46,6 +46,18 @@ def test_labels_become_classes():
     assert example("(NP-SBJ (A-B c) (D d))", strip_tags=True) == "(NP (A c) (D d))"
 
 
+def test_a_chain_under_the_root_is_no_part_of_the_class_of_a_whole_tree():
+    text = "(D (S (NP we) (VP agree)))"
+    assert example(text, labels="root") == "(D ( we) ( agree))"
+    assert example(text, labels="root", binary=False) == "(D ( ( we) ( agree)))"
+
+
+def test_equal_classes_of_a_chain_are_one():
+    assert example("(3 (3 (3 good)))") == "(3 good)"
+    assert example("(3 (2 (2 (3 good))))") == "(3+2+3 good)"
+    assert example("(a (b (c x) (d y)))", classes={"a": "X", "b": "X"}) == "(X (c x) (d y))"
+
+
 def test_classes_are_looked_up_without_tags_and_keep_their_own_hyphens():
     classes = {"NP": "noun-phrase", "VP": "verb=phrase"}
     found = example(

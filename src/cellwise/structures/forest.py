@@ -350,7 +350,8 @@ class Forest(Graphs):
     def __repr__(self) -> str:
         """The numbers of trees and nodes, and the slots."""
         slots = f", slots {' and '.join(self.slot_names)}" if self.slot_names else ""
-        relations = f", {self.n_relations} relations" if self.relations is not None else ""
+        relations = f", {self.n_relations} relation{'s' * (self.n_relations != 1)}"
+        relations *= self.relations is not None
         trees = f"{self.n_trees} tree{'s' * (self.n_trees != 1)}"
         nodes = f"{self.n_nodes} node{'s' * (self.n_nodes != 1)}"
         return f"Forest({trees}, {nodes}{slots}{relations})"
@@ -366,6 +367,9 @@ def _above(wiring: Wiring, relations: Iterable[Any] | None, known: Known) -> Rel
 
 
 def _check_same_names(forest: Forest, one: Forest, number: int) -> None:
+    if forest.n_nodes and one.n_nodes and (forest.relations is None) != (one.relations is None):
+        having, lacking = (number, 0) if one.relations is None else (0, number)
+        raise StructureError(f"forest {having} has relations, but forest {lacking} has none")
     for name in ("slot_names", "n_relations", "relation_names"):
         if getattr(forest, name) != getattr(one, name):
             raise StructureError(

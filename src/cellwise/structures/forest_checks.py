@@ -31,6 +31,8 @@ def whole_numbers(values: Any, what: str) -> Integers:
             f"{what} must be a list of whole numbers, "
             f"but are of type {found.dtype} with shape {list(found.shape)}"
         )
+    if found.dtype == np.uint64 and found.max() > np.iinfo(np.int64).max:
+        raise StructureError(f"{what} must be whole numbers below 2**63, not {found.max()}")
     return found.astype(np.int64)
 
 
@@ -40,6 +42,8 @@ def listed(values: Iterable[Any], what: str) -> list[Any]:
     Raises:
         StructureError: it is none.
     """
+    if isinstance(values, str):
+        raise StructureError(f"{what} must be a list, not one text, {values!r}")
     try:
         return list(values)
     except TypeError as error:
@@ -202,7 +206,7 @@ def check_slot_names(names: Any) -> tuple[str, ...]:
     Raises:
         StructureError: they are no names, or two are the same.
     """
-    found = tuple(listed(names, "slots"))
+    found = tuple(names if isinstance(names, str) else listed(names, "slots"))
     if isinstance(names, str) or not all(isinstance(name, str) for name in found):
         raise StructureError(f"slots must be a list of names, not {names!r}")
     for place, name in enumerate(found):

@@ -16,7 +16,7 @@ from cellwise.data.batches import in_chunks, plan_in_order, until_trouble
 from cellwise.data.trees import TREE, read_trees
 from cellwise.data.trees_reshape import own_name
 from cellwise.data.vocabulary import Vocabulary
-from cellwise.errors import DataError
+from cellwise.errors import ConfigError, DataError, ShapeError
 from cellwise.layers.arguments import as_cell
 from cellwise.losses.cross_entropy import cross_entropy
 from cellwise.structures.forest import Forest
@@ -143,10 +143,22 @@ class Compose(Task[Tree, LabelledBatch]):
         return self._vectors.words
 
     def build(self) -> TreeClassifier:
-        """A fresh model for the vocabularies at hand."""
-        model = TreeClassifier(
-            self.model, self.words, len(self.classes), embedding_size=self._vectors.size
-        )
+        """A fresh model for the vocabularies at hand.
+
+        Raises:
+            ConfigError: the cell cannot take word vectors of this size.
+        """
+        size, hidden = self._vectors.size, self.model.hidden_size
+        try:
+            model = TreeClassifier(self.model, self.words, len(self.classes), embedding_size=size)
+        except ShapeError as error:
+            if size == hidden:
+                raise
+            raise ConfigError(
+                f"word vectors of {size} numbers do not go together with model.hidden_size = "
+                f"{hidden} in this model.cell, which takes a word's vector for a state; set "
+                f"model.hidden_size = {size}, or take another cell"
+            ) from error
         self._vectors.put_into(model.words)
         return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from cellwise.brackets import BracketError, Tree, parse
 from cellwise.cell import Cell
@@ -104,9 +105,12 @@ class Fitting:
             DataError: the tree holds traces alone.
         """
         bare, classes = self._bare(tree), self.data.classes
-        named = tuple(classes.get(label, label) for label in bare.labels)
-        shaped = self._narrowed(Tree(named, bare.words, bare.parents))
         only_root = self.data.labels == "root"
+        named = tuple(
+            NO_CLASS if node and only_root else classes.get(label, label)
+            for node, label in enumerate(bare.labels)
+        )
+        shaped = self._narrowed(Tree(named, bare.words, bare.parents))
         kept = tuple(
             NO_CLASS if node and (only_root or is_marked(label)) else _class_of(label)
             for node, label in enumerate(shaped.labels)
@@ -115,8 +119,9 @@ class Fitting:
 
 
 def _class_of(label: str) -> str:
-    """What a chain counts as: its nodes without a class do not."""
-    return "+".join(part for part in chained(label) if part != NO_CLASS)
+    """What a chain counts as: its nodes without a class do not, and equal ones are one."""
+    parts = [part for part in chained(label) if part != NO_CLASS]
+    return "+".join(part for part, _ in groupby(parts))
 
 
 def is_marked(label: str) -> bool:
