@@ -83,9 +83,9 @@ def test_word_vectors_that_a_cell_cannot_take_are_refused_with_their_keys(path):
     with pytest.raises(ConfigError) as caught:
         task.build()
     assert str(caught.value) == (
-        "word vectors of 5 numbers do not go together with model.hidden_size = 10 in this "
-        "model.cell, which takes a word's vector for a state; set model.hidden_size = 5, or take "
-        "another cell"
+        "model.cell does not go together with word vectors of 5 numbers and model.hidden_size = "
+        "10: input_size=5, but the equations make it 10. A cell that takes a word's vector for a "
+        "state needs model.hidden_size = 5"
     )
 
 

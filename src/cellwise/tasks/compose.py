@@ -155,9 +155,9 @@ class Compose(Task[Tree, LabelledBatch]):
             if size == hidden:
                 raise
             raise ConfigError(
-                f"word vectors of {size} numbers do not go together with model.hidden_size = "
-                f"{hidden} in this model.cell, which takes a word's vector for a state; set "
-                f"model.hidden_size = {size}, or take another cell"
+                f"model.cell does not go together with word vectors of {size} numbers and "
+                f"model.hidden_size = {hidden}: {error.cause}. A cell that takes a word's "
+                f"vector for a state needs model.hidden_size = {size}"
             ) from error
         self._vectors.put_into(model.words)
         return model
