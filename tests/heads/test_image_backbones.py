@@ -104,3 +104,13 @@ def test_without_torchvision_it_says_what_to_install(monkeypatch):
         "networks of torchvision need it: pip install torchvision; without it, "
         "model.encoder = 'cnn' trains a small network along"
     )
+
+
+def test_a_torchvision_of_another_build_is_said_to_be_one(monkeypatch, tmp_path):
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('operator nms does not exist')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    with pytest.raises(ConfigError, match=r"cannot be imported beside torch 2.*nms does not exist"):
+        Backbone("resnet18")

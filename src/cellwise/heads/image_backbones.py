@@ -87,6 +87,11 @@ def _library() -> Any:
             "networks of torchvision need it: pip install torchvision; without it, "
             "model.encoder = 'cnn' trains a small network along"
         )
-    import torchvision
-
+    try:
+        import torchvision
+    except (ImportError, OSError, RuntimeError) as error:  # such as of another build than torch
+        raise ConfigError(
+            f"torchvision is installed, but cannot be imported beside torch {torch.__version__}: "
+            f"{error}; install the two of one build"
+        ) from error
     return torchvision
