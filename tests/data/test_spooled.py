@@ -65,10 +65,10 @@ def test_the_fingerprint_is_of_the_items():
     assert len(set(prints)) == 3
 
 
-def test_without_a_form_memory_holds_them():
-    assert held(iter("ab"), None) == ["a", "b"]
-    assert list(held(iter("ab"), TEXT)) == ["a", "b"]
-    assert isinstance(held("ab", TEXT), Spooled)
+def test_memory_holds_them_or_a_file():
+    assert held(iter("ab"), TEXT, in_memory=True) == ["a", "b"]
+    spooled = held(iter("ab"), TEXT, in_memory=False)
+    assert list(spooled) == ["a", "b"] and isinstance(spooled, Spooled)
 
 
 def test_what_goes_wrong_while_items_come_is_told_as_it_is():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cellwise.data.spooled import Form, Spooled
 from cellwise.errors import DataError
 from cellwise.tasks.parts import files_of, read_parts
 from cellwise.tasks.tag_config import TagData
@@ -15,7 +16,7 @@ def words(path: Path) -> list[str]:
 
 def parts_of(path: Path, **changes):
     data = TagData(train=str(path), **changes)
-    return read_parts(data, words, key=lambda word: word[0], what="words")
+    return read_parts(data, words, key=lambda word: word[0], what="words", form=Form(str, str))
 
 
 @pytest.fixture
@@ -94,3 +95,14 @@ def test_a_pattern_may_lie_in_a_folder_with_marks_in_its_name(tmp_path, monkeypa
 def test_what_is_no_pattern_is_refused(tmp_path, name):
     with pytest.raises(DataError, match="is no pattern of files: "):
         files_of(f"{tmp_path}/{name}")
+
+
+@pytest.mark.parametrize("dev", ["", "train.txt"])
+def test_training_examples_are_kept_where_the_configuration_says(path, dev):
+    dev = str(path) if dev else ""
+    inside, outside = (
+        parts_of(path, dev=dev, dev_share=0.4, in_memory=kept) for kept in (True, False)
+    )
+    assert {part: list(found) for part, found in outside.items()} == dict(inside)
+    assert isinstance(outside["train"], Spooled) and isinstance(inside["train"], list)
+    assert isinstance(outside["dev"], list)

@@ -83,9 +83,9 @@ class Spooled(Sequence[Item], Generic[Item]):
         return self._hash.hexdigest()
 
 
-def held(items: Iterable[Item], form: Form[Item] | None) -> Sequence[Item]:
-    """The items in a temporary file, written in a form; without one, in memory."""
-    return Spooled(items, form) if form else list(items)
+def held(items: Iterable[Item], form: Form[Item], *, in_memory: bool) -> Sequence[Item]:
+    """The items in memory, or in a temporary file, written in a form."""
+    return list(items) if in_memory else Spooled(items, form)
 
 
 def mapped_file(pieces: Iterable[bytes]) -> mmap.mmap | bytes:

@@ -60,15 +60,14 @@ def read_all_parts(data: ClassifyData, passing: Passing = unshown) -> Parts[Sequ
             split.
     """
     with_phrases = data.format == "trees" and data.phrases
-    form = None if data.in_memory else WHOLE
 
     def read(path: Path) -> Iterator[Whole]:
         if with_phrases:
             return (tuple(phrases(tree)) for tree in read_trees(path))
         return ((text,) for text in _read(path, data))
 
-    found = read_parts(data, read, key=_key, what="texts", form=form, passing=passing)
-    cut = functools.cache(lambda: _without_test(found["train"], data, form))
+    found = read_parts(data, read, key=_key, what="texts", form=WHOLE, passing=passing)
+    cut = functools.cache(lambda: _without_test(found["train"], data))
 
     def make(part: Part) -> Sequence[Labelled]:
         share = data.test_share and not data.test
@@ -76,7 +75,7 @@ def read_all_parts(data: ClassifyData, passing: Passing = unshown) -> Parts[Sequ
             learnt = (text for whole in (cut()[0] if share else found[part]) for text in whole)
             # A phrase comes in many trees; a text that comes twice counts twice.
             counting = _counting(_once(learnt) if with_phrases else learnt, data, data.train)
-            return held(counting, None if data.in_memory else LABELLED)
+            return held(counting, LABELLED, in_memory=data.in_memory)
         if part == "dev":
             source = data.dev or data.train
             return list(_counting((whole[0] for whole in found[part]), data, source))
@@ -88,11 +87,12 @@ def read_all_parts(data: ClassifyData, passing: Passing = unshown) -> Parts[Sequ
 
 
 def _without_test(
-    train: Sequence[Whole], data: ClassifyData, form: Form[Whole] | None
+    train: Sequence[Whole], data: ClassifyData
 ) -> tuple[Sequence[Whole], list[Whole]]:
     """The training texts without a share of them, and that share."""
     bound = 1 - data.test_share
-    rest = held((whole for whole in train if fraction(_key(whole)) < bound), form)
+    learnt = (whole for whole in train if fraction(_key(whole)) < bound)
+    rest = held(learnt, WHOLE, in_memory=data.in_memory)
     test = [whole for whole in train if fraction(_key(whole)) >= bound]
     if not rest or not test:
         raise DataError(

@@ -319,7 +319,7 @@ class Compose(Task[Tree, LabelledBatch]):
             self._each,
             key=lambda tree: " ".join(tree.sentence()),
             what="trees",
-            form=None if self.data.in_memory else TREE,
+            form=TREE,
             passing=self.passing,
         )
 

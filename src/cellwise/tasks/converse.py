@@ -82,7 +82,7 @@ class Converse(Transduce):
             read_dialogues,
             key=" ".join,
             what="dialogues",
-            form=self._form(DIALOGUE),
+            form=DIALOGUE,
             passing=self.passing,
         )
 

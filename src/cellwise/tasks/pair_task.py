@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cellwise.data.batches import lengths_of, pad
 from cellwise.data.cmu import read_cmudict
 from cellwise.data.columns import TEXT_PAIR, TextPair
 from cellwise.data.marked import marked
-from cellwise.data.spooled import Form, held
+from cellwise.data.spooled import held
 from cellwise.data.symbols import Symbols
 from cellwise.data.vocabulary import PAD, Vocabulary
 from cellwise.errors import DataError
@@ -22,8 +22,6 @@ from cellwise.tasks.parts import read_parts
 from cellwise.tasks.transduce_config import TransduceData, TransduceModel
 from cellwise.tasks.transduce_scores import Cut
 from cellwise.tasks.word_vectors import VectorFile, WordVectors, take_vectors
-
-Item = TypeVar("Item")
 
 
 class PairTask(Task[Pair, PairBatch]):
@@ -62,7 +60,7 @@ class PairTask(Task[Pair, PairBatch]):
                 if self._is_short(pair):
                     yield pair
 
-        kept = held(short(), self._form(PAIR))
+        kept = held(short(), PAIR, in_memory=self.data.in_memory)
         if not kept:
             raise DataError(f"every training pair is longer than data.max_length = {most} symbols")
         if count > len(kept):
@@ -71,10 +69,6 @@ class PairTask(Task[Pair, PairBatch]):
                 f"data.max_length = {most} symbols, and left out"
             )
         return kept
-
-    def _form(self, form: Form[Item]) -> Form[Item] | None:
-        """How training examples are written to a temporary file; None: they stay in memory."""
-        return None if self.data.in_memory else form
 
     def read_file(self, path: Path) -> Sequence[Pair]:
         """The pairs of a two-column file, or of one whose targets the configuration names."""
@@ -105,7 +99,7 @@ class PairTask(Task[Pair, PairBatch]):
             self.read_texts,
             key=lambda pair: pair.source,
             what="sources",
-            form=self._form(TEXT_PAIR),
+            form=TEXT_PAIR,
             passing=self.passing,
         )
 

@@ -96,7 +96,8 @@ class Parse(Transduce):
         if part != "train":
             return found
         most = self.data.max_length
-        kept = held((one for one in found if n_words(one.tree) <= most), self._form(SENTENCE))
+        short = (one for one in found if n_words(one.tree) <= most)
+        kept = held(short, SENTENCE, in_memory=self.data.in_memory)
         if not kept:
             raise DataError(f"every training sentence has more than data.max_length = {most} words")
         if len(kept) < len(found):
@@ -122,7 +123,7 @@ class Parse(Transduce):
             self._read,
             key=lambda one: Path(one.file).name if several else one.source,
             what="files" if several else "sentences",
-            form=self._form(SENTENCE),
+            form=SENTENCE,
             passing=self.passing,
         )
 

@@ -17,12 +17,13 @@ Made = TypeVar("Made")
 
 
 class Named(Protocol):
-    """A data section that names its parts."""
+    """A data section that names its parts, and says where those of train are kept."""
 
     train: str
     dev: str
     test: str
     dev_share: float
+    in_memory: bool
 
 
 class Parts(Mapping[Part, Made]):
@@ -55,7 +56,7 @@ def read_parts(
     *,
     key: Callable[[Item], str],
     what: str,
-    form: Form[Item] | None = None,
+    form: Form[Item],
     passing: Passing = unshown,
 ) -> Parts[Sequence[Item]]:
     """The examples of each part; without a dev file, a share of train is dev.
@@ -65,7 +66,7 @@ def read_parts(
         read: reads one of them.
         key: the text of an example by whose hash it is chosen for dev: equal texts stay together.
         what: what an example is called in messages, in the plural.
-        form: how training examples are kept in a temporary file; without it memory holds them.
+        form: how training examples are written to a temporary file, where they are kept in one.
         passing: gives the items of a pass over training files, and may show how far it is.
 
     Raises:
@@ -80,7 +81,7 @@ def read_parts(
     def shares() -> dict[Part, Sequence[Item]]:
         dev: list[Item] = []
         train = _without(dev, learnt(), lambda one: fraction(key(one)) < data.dev_share)
-        rest = held(train, form)
+        rest = held(train, form, in_memory=data.in_memory)
         if not dev or not rest:
             raise DataError(
                 f"{data.train}: too few {what} to split off data.dev_share = {data.dev_share} "
@@ -95,7 +96,7 @@ def read_parts(
             return shares()[part]
         if part == "dev":
             return list(_all_of(data.dev, read))
-        return held(learnt(), form)
+        return held(learnt(), form, in_memory=data.in_memory)
 
     return Parts(make)
 

@@ -311,6 +311,6 @@ class Tag(Task[Tagged, TaggedBatch]):
             self._each,
             key=lambda sentence: " ".join(sentence.tokens),
             what="sentences",
-            form=None if self.data.in_memory else TAGGED,
+            form=TAGGED,
             passing=self.passing,
         )
