@@ -43,4 +43,17 @@ def serving_nodes(
     return NODES_BACKENDS["reference"], f"auto: {'; '.join(reasons)}"
 
 
-__all__ = ["BACKENDS", "NODES_BACKENDS", "Backend", "NodesBackend", "serving", "serving_nodes"]
+def asked_first(bound: Bound | NodesBound) -> str:
+    """The name of the back end that serves a cell, unless `auto` finds that it refuses."""
+    return PREFERRED[0] if bound.backend == "auto" else bound.backend
+
+
+__all__ = [
+    "BACKENDS",
+    "NODES_BACKENDS",
+    "Backend",
+    "NodesBackend",
+    "asked_first",
+    "serving",
+    "serving_nodes",
+]

@@ -175,7 +175,7 @@ class NodesSwept:
 class PreparedNodesFold(Protocol):
     """A cell's fold over one forest, ready but for the arrays.
 
-    The input's rows come in the order of the fold, the parameters in the cell's.
+    Rows come and go in the forest's order, the parameters in the cell's.
     """
 
     def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
@@ -184,12 +184,16 @@ class PreparedNodesFold(Protocol):
     def forward(
         self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool
     ) -> tuple[list[Tensor], Tensor]:
-        """The rows of the results, and the memory that they and what backward needs lie in."""
+        """The outputs and the states at the ends; and the memory of what backward needs."""
 
     def backward(
-        self, x: Tensor, parameters: Sequence[Tensor], memory: Tensor, sent: Sequence[Tensor]
+        self,
+        x: Tensor,
+        parameters: Sequence[Tensor],
+        memory: Tensor,
+        sent: Sequence[Tensor | None],
     ) -> list[Tensor]:
-        """The cotangents of all arrays, given those of the results' rows."""
+        """The cotangents of all arrays, given those of what the forward returned."""
 
 
 class NodesBackend(Protocol):

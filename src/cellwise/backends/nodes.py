@@ -30,6 +30,8 @@ class Nodes:
         slot_names: the names of the slots.
         labels: [E], the number of the label of each edge; empty if there are none.
         trees: [N], the tree that each row belongs to; never falling within a level.
+        order: [N], the forest's node in each row; `rank`: [N], the row of each of its nodes.
+        ends: [R], the rows at which a sweep ends: roots, or leaves if it runs down.
     """
 
     n_leaves: int
@@ -40,6 +42,9 @@ class Nodes:
     slot_names: tuple[str, ...]
     labels: Integers
     trees: Integers
+    order: Integers
+    rank: Integers
+    ends: Integers
 
     @property
     def n_rows(self) -> int:

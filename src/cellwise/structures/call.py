@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from cellwise.backends import BACKENDS, Backend, serving
+from cellwise.backends import BACKENDS, Backend, asked_first, serving
 from cellwise.backends.base import Bound, Feed, PreparedFold, Swept
 from cellwise.backends.schedule import Schedule, levels
 from cellwise.graph.dimension import Shape
@@ -78,7 +78,7 @@ def prepared(key: str, arrays: Arrays, level_sizes: Tensor) -> PreparedFold | No
     """The fold with all that its back end can make ready before it has the arrays."""
     bound, like = bound_of(key), arrays.inputs[0]
     schedule = schedule_of(level_sizes, arrays.edges)
-    return serving(bound, like)[0].prepared(bound, like, schedule)
+    return BACKENDS[asked_first(bound)].prepared(bound, like, schedule)
 
 
 class Call:

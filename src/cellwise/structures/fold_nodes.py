@@ -60,12 +60,11 @@ class _Prepared(torch.autograd.Function):
         ctx: Any, made: PreparedNodesFold, key: str, order: Order, x: Tensor, *weights: Tensor
     ) -> tuple[Tensor, ...]:
         """As of `_Fold`; all that backward reads lies in one piece of memory."""
-        call = NodesCall(nodes_bound_of(key), order, x, weights)
-        results, memory = made.forward(call.sorted_inputs(), weights, keep=True)
+        outputs, memory = made.forward(x, weights, keep=True)
         ctx.set_materialize_grads(False)
         ctx.made, ctx.key, ctx.order = made, key, order
         ctx.save_for_backward(x, *weights, memory)
-        return tuple(call.outputs(results))
+        return tuple(outputs)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
@@ -75,15 +74,12 @@ class _Prepared(torch.autograd.Function):
         with exact(x):
             if torch.is_grad_enabled():
                 return None, None, None, *_differentiable(call, cotangents)
-            sent = call.sent(cotangents)
-            if is_transformed(sent):  # many cotangents at once
-                rows = call.forward("reference")
+            if is_transformed([d for d in cotangents if d is not None]):  # many at once
+                rows, sent = call.forward("reference"), call.sent(cotangents)
                 found = call.backward("reference", rows, sent, differentiable=True)
             else:
                 whole = [weight.contiguous() for weight in weights]  # as hooks may not give them
-                arrays = call.sorted_inputs(), whole, memory.contiguous()
-                d_x, *found = ctx.made.backward(*arrays, sent)
-                found = [call.unsorted(d_x), *found]
+                found = ctx.made.backward(x, whole, memory.contiguous(), cotangents)
         return None, None, None, *found
 
 
@@ -140,7 +136,7 @@ def fold_nodes(
             if keep:
                 y, *ends = _apply(made, key, order, *tensors)
             else:
-                y, *ends = call.outputs(made.forward(call.sorted_inputs(), weights, keep=False)[0])
+                y, *ends = made.forward(x, weights, keep=False)[0]
         elif keep:
             y, *ends = _Fold.apply(key, order, *tensors)  # type: ignore[no-untyped-call]
         else:

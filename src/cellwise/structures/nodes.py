@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellwise.backends.nodes import Nodes
+from cellwise.backends.nodes import Integers, Nodes
 from cellwise.structures.forest import Forest
 from cellwise.structures.forest_levels import by_value, offsets, ranges
 
@@ -22,22 +22,29 @@ class Order:
 
     Attributes:
         nodes: what back ends walk over.
-        order: int64 [N], the forest's node in each row.
-        rank: int64 [N], the row of each of the forest's nodes.
-        ends: int64 [R], the nodes of the forest at which a sweep ends: roots, or leaves if it runs
-            down.
     """
 
     nodes: Nodes
-    order: Tensor
-    rank: Tensor
-    ends: Tensor
+
+    @cached_property
+    def order(self) -> Tensor:
+        """int64 [N], the forest's node in each row."""
+        return _tensor(self.nodes.order)
+
+    @cached_property
+    def rank(self) -> Tensor:
+        """int64 [N], the row of each of the forest's nodes."""
+        return _tensor(self.nodes.rank)
 
     @cached_property
     def end_rows(self) -> Tensor:
         """int64 [R], the rows of the ends."""
-        with torch.inference_mode(mode=False):
-            return self.rank[self.ends]
+        return _tensor(self.nodes.ends)
+
+
+def _tensor(numbers: Integers) -> Tensor:
+    with torch.inference_mode(mode=False):  # it stays with the forest
+        return torch.from_numpy(numbers)
 
 
 def ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
@@ -73,7 +80,8 @@ def _ordered(forest: Forest, *, leaf: bool, down: bool) -> Order:
         forest.slot_names,
         NOTHING if forest.relations is None else forest.relations[edges],
         forest.tree_of_node[order],
+        order,
+        rank,
+        rank[forest.leaves if down else forest.roots],
     )
-    ends = forest.leaves if down else forest.roots
-    with torch.inference_mode(mode=False):  # they stay with the forest
-        return Order(nodes, *(torch.tensor(found) for found in (order, rank, ends)))
+    return Order(nodes)

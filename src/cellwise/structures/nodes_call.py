@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cellwise.backends import NODES_BACKENDS, serving_nodes
+from cellwise.backends import NODES_BACKENDS, asked_first, serving_nodes
 from cellwise.backends.base import NodesBound, NodesFeed, PreparedNodesFold
 from cellwise.passes.content import content
 from cellwise.passes.nodes import CompiledNodes
@@ -61,7 +61,7 @@ class NodesCall:
     def prepared(self) -> PreparedNodesFold | None:
         """The fold with all that its back end can make ready before it has the arrays."""
         bound, x, nodes = self.bound, self.inputs, self.order.nodes
-        return serving_nodes(bound, x, nodes)[0].prepared(bound, x, nodes, len(x))
+        return NODES_BACKENDS[asked_first(bound)].prepared(bound, x, nodes, x.shape[0])
 
     def forward(
         self, backend: str, *, differentiable: bool = False, saving: bool = True

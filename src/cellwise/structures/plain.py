@@ -45,7 +45,12 @@ def is_transformed(tensors: Sequence[Tensor]) -> bool:
 
 def exact(like: Tensor) -> AbstractContextManager[object]:
     """A fold computes in its parameters' precision, whatever torch casts around it."""
+    if like.is_cpu and not torch.is_autocast_enabled("cpu"):
+        return _AS_IT_IS
     device = like.device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-        return nullcontext()  # "meta" knows no casts
+        return _AS_IT_IS  # "meta" knows no casts
     return torch.autocast(device, enabled=False)
+
+
+_AS_IT_IS: AbstractContextManager[object] = nullcontext()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -91,6 +92,30 @@ def test_inputs_of_leaves_alone_have_the_gradient_of_whole_ones(calls):
     assert torch.equal(d_x, d_whole[torch.from_numpy(forest.leaves.copy())])
     assert torch.count_nonzero(d_whole[torch.from_numpy(forest.n_children > 0)]) == 0
     assert calls == ["forward", "backward"] * 2
+
+
+@pytest.mark.parametrize("sent", ["outputs", "ends", "both"])
+@pytest.mark.parametrize(
+    ("source", "leaves_alone"),
+    [("tree_lstm", False), *product(["tree_lstm_binary", FIXED], [False, True])],
+)
+def test_cotangents_of_outputs_and_of_ends_come_alone_or_together(
+    source, leaves_alone, sent, calls
+):
+    forest = cw.Forest.from_children([[[1, 2], [], [3, 4], [], []], [[]]]).binary()
+    layers = [cw.Recursive(source, 4, 4, backend=b).double() for b in ("cpu", "reference")]
+    layers[1].load_state_dict(layers[0].state_dict())
+    x = torch.randn(len(forest.leaves) if leaves_alone else forest.n_nodes, 4).double()
+    found = []
+    for layer in layers:
+        y, *ends = outputs(layer, x.requires_grad_(), forest)
+        chosen = {"outputs": [y], "ends": ends, "both": [y, *ends]}[sent]
+        loss = torch.cat([one.flatten() for one in chosen]).square().sum()
+        wanted = [x, *layer.parameters()]
+        found.append(torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+    assert calls.count("backward") == 1
 
 
 def test_arrays_of_another_form_go_to_a_sweep(calls):

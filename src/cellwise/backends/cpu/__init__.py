@@ -4,7 +4,9 @@ passes.normal, passes.stages     a program cut into stages
 layout, panels                   where signals and weights lie
 elementwise, kernel              a stage and the loop over levels as LLVM IR
 products, packing, outer, sums   the runtime that all kernels share
+moves, node_moves                rows between a forest's order and its fold's
 compiled, frames, sweep, totals  a call: arrays into frames, then the code
+prepared, prepared_nodes         the same with all made ready but addresses
 memory                           large arrays that stay from call to call
 """
 

@@ -13,6 +13,7 @@ Value: TypeAlias = Any
 """A value of llvmlite's, which has no types."""
 
 POINTER = ir.PointerType()
+I8 = ir.IntType(8)
 I32 = ir.IntType(32)
 I64 = ir.IntType(64)
 SCALARS = {"f32": ir.FloatType(), "f64": ir.DoubleType()}

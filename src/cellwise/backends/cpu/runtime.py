@@ -1,4 +1,4 @@
-"""The machine code that all kernels share: products, packing, sums over rows."""
+"""The machine code that all kernels share: products, packing, sums over rows, moves of rows."""
 
 from __future__ import annotations
 

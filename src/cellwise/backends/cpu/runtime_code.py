@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
+from cellwise.backends.cpu.moves import emit_moves
 from cellwise.backends.cpu.outer import emit_sums_outer
 from cellwise.backends.cpu.packing import emit_pack
 from cellwise.backends.cpu.products import emit_products, emit_products_ahead
@@ -26,4 +27,5 @@ def emit_part(form: Form, kind: str, width: int) -> str:
         emit_pack(module, form)
         emit_sums(module, form)
         emit_sums_outer(module, form)
+        emit_moves(module, form)
     return str(module)
