@@ -145,17 +145,15 @@ def _runs(
 
 
 def _cut(size: int, lanes: int, most: int) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The panels' offsets and widths: up to `most` vectors wide, and a narrow one for the rest."""
+    """The panels' offsets and widths: up to `most` vectors wide, and a narrower one for the rest."""
     width = max(lanes, min(most * lanes, lanes << (size // lanes).bit_length() - 1))
     whole, rest = divmod(size, width)
-    offsets = [at * width for at in range(whole)]
-    if lanes < rest < width:
+    offsets, last = [at * width for at in range(whole)], -(-rest // lanes) * lanes
+    if last == width:
         offsets.append(size - width)
-    elif rest > 0 and width == lanes:
-        offsets.append(size - lanes)
     yield tuple(offsets), width
-    if 0 < rest <= lanes and width > lanes:
-        yield (size - lanes,), lanes
+    if 0 < last < width:
+        yield (size - last,), last
 
 
 def _chunks(n_slots: int, most: int) -> tuple[int, ...]:
