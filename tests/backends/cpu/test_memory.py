@@ -15,7 +15,7 @@ import torch
 
 import cellwise as cw
 from cellwise.backends.cpu import memory
-from cellwise.backends.cpu.memory import LEAST_BYTES, Lent, Store, new_rows
+from cellwise.backends.cpu.memory import Lent, Store, new_rows
 from cellwise.backends.cpu.target import LINE_BYTES
 
 MIB = 1 << 20
@@ -24,6 +24,7 @@ MIB = 1 << 20
 @pytest.fixture
 def store(monkeypatch):
     own = Store(8 * MIB)
+    monkeypatch.setattr(memory, "LEAST_BYTES", MIB)  # so that not all that is tested is large
     monkeypatch.setattr(memory, "store", own)
     return own
 
@@ -52,7 +53,7 @@ def test_lent_rows_are_ordinary_arrays(store, dtype):
 
 
 def test_small_rows_are_torchs(store):
-    rows = new_rows(torch.empty(0), (LEAST_BYTES // 4 - 1,))
+    rows = new_rows(torch.empty(0), (MIB // 4 - 1,))
     del rows
     assert store.idle_bytes == 0
 
@@ -102,7 +103,7 @@ def test_threads_never_share_a_piece(store):
 
     def work(number: int) -> None:
         for _ in range(200):
-            rows = new_rows(torch.empty(0), (LEAST_BYTES // 4,))
+            rows = new_rows(torch.empty(0), (MIB // 4,))
             rows.fill_(number)
             found.append(bool((rows == number).all()))
 

@@ -12,9 +12,9 @@ memory                           large arrays that stay from call to call
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -37,6 +37,9 @@ from cellwise.backends.schedule import Schedule
 from cellwise.errors import BackendError
 from cellwise.passes.rows import RowPrograms
 
+if TYPE_CHECKING:
+    from cellwise.backends.cpu.target import Target
+
 
 class Cpu:
     """Programs as machine code. What it needs of LLVM is loaded when it first serves a call."""
@@ -49,13 +52,11 @@ class Cpu:
 
     def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> PreparedFold | None:
         """The fold over a schedule of arrays like this one, with all that can be made ready."""
-        from cellwise.backends.cpu.prepared import prepared
-        from cellwise.backends.cpu.target import chosen
-
-        if self.refuses(bound, like):
+        precision = PRECISIONS.get(like.dtype)
+        if precision is None or not like.is_cpu or _no_machine() or why_none(bound):
             return None
-        precision = PRECISIONS[like.dtype]
-        return prepared(bound, schedule, torch.get_num_threads(), precision, chosen())
+        make, chosen = _preparing()
+        return make(bound, schedule, torch.get_num_threads(), precision, chosen())
 
     def sweep(
         self,
@@ -92,13 +93,11 @@ class CpuNodes:
         self, bound: NodesBound, like: Tensor, nodes: Nodes, n_inputs: int
     ) -> PreparedNodesFold | None:
         """The fold over some nodes, with all that can be made ready."""
-        from cellwise.backends.cpu.prepared_nodes import prepared_nodes
-        from cellwise.backends.cpu.target import chosen
-
-        if bound.compiled.forward.labels or self.refuses(bound, like, nodes):
+        precision = PRECISIONS.get(like.dtype)
+        if precision is None or not like.is_cpu or _no_machine() or _unprepared(bound):
             return None
-        form = PRECISIONS[like.dtype], chosen()
-        return prepared_nodes(bound, nodes, n_inputs, torch.get_num_threads(), form)
+        make, chosen = _preparing_nodes()
+        return make(bound, nodes, n_inputs, torch.get_num_threads(), (precision, chosen()))
 
     def refuses(self, bound: NodesBound, like: Tensor, nodes: Nodes | None = None) -> str:
         """Why it cannot serve the cell, arrays like this one or these nodes, or an empty text."""
@@ -134,6 +133,30 @@ class CpuNodes:
         if reason:
             raise BackendError(f"the back end 'cpu' cannot serve this cell: {reason}")
         return sweep(bound, direction, feed, nodes, tuple(keep))
+
+
+@lru_cache(maxsize=1)
+def _preparing() -> tuple[Callable[..., PreparedFold], Callable[[], Target]]:
+    """What is loaded when it first serves a call."""
+    from cellwise.backends.cpu.prepared import prepared
+    from cellwise.backends.cpu.target import chosen
+
+    return prepared, chosen
+
+
+@lru_cache(maxsize=1)
+def _preparing_nodes() -> tuple[Callable[..., PreparedNodesFold], Callable[[], Target]]:
+    from cellwise.backends.cpu.prepared_nodes import prepared_nodes
+    from cellwise.backends.cpu.target import chosen
+
+    return prepared_nodes, chosen
+
+
+@lru_cache(maxsize=1024)
+def _unprepared(bound: NodesBound) -> bool:
+    """Whether calls of a cell must be swept, whatever their arrays and nodes."""
+    labelled = bool(bound.compiled.forward.labels)
+    return labelled or isinstance(bound.rows, str) or any(map(why_none, filter(None, parts(bound))))
 
 
 def _no_arrays(like: Tensor) -> str:

@@ -22,19 +22,24 @@ def in_turns(calls: array[int], n_threads: int) -> Round:
     The functions take whole numbers and pointers only, and return nothing. Thread i of n makes the
     calls i, i + n and so on; denormal numbers are flushed to zero meanwhile.
     """
-    n_calls = len(calls) // ENTRY
-    n_threads = max(1, min(n_threads, n_calls))
-    first, step = calls.buffer_info()[0], n_threads * ENTRY * 8
+    first = calls.buffer_info()[0]
     numbers = array("q")
-    for at in range(n_threads if n_calls else 0):
-        numbers.extend((first + at * ENTRY * 8, step, -(-(n_calls - at) // n_threads)))
+    for start, step, count in turns(len(calls) // ENTRY, n_threads):
+        numbers.extend((first + start, step, count))
     place, count = numbers.buffer_info()
-    return Round(_address(), range(place, place + count * 8, 24), (calls, numbers))
+    return Round(function(), range(place, place + count * 8, 24), (calls, numbers))
 
 
-def call(function: int, *arguments: int | At) -> Sequence[int | At]:
+def turns(n_calls: int, n_threads: int) -> list[tuple[int, int, int]]:
+    """For each thread, where its first call stands, and how many bytes on the next; how many."""
+    n_threads = max(1, min(n_threads, n_calls))
+    step, threads = ENTRY * 8, range(n_threads if n_calls else 0)
+    return [(at * step, n_threads * step, -(-(n_calls - at) // n_threads)) for at in threads]
+
+
+def call(callee: int, *arguments: int | At) -> Sequence[int | At]:
     """An entry of a list of calls."""
-    return (function, *arguments, *([0] * (MOST_ARGUMENTS - len(arguments))))
+    return (callee, *arguments, *([0] * (MOST_ARGUMENTS - len(arguments))))
 
 
 @once
@@ -50,5 +55,6 @@ def _image(target: Target) -> bytes:
 
 
 @once
-def _address() -> int:
+def function() -> int:
+    """Where the compiled code starts that makes the calls of a task."""
     return _library().address("calls")

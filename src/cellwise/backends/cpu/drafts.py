@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -46,6 +46,31 @@ class Draft:
                 self._holes.append((len(self._numbers), *number))
                 number = 0
             self._numbers.append(number)
+
+    def include(self, other: Draft, known: Mapping[str, At | int]) -> None:
+        """The numbers of another draft, with what is known now in the place of needs."""
+        start = len(self._numbers)
+        self._numbers.extend(other._numbers)
+        for slot, need, offset in other._holes:
+            found = known.get(need)
+            if found is None:
+                self._holes.append((start + slot, need, offset))
+            elif isinstance(found, At):
+                self._holes.append((start + slot, found.need, found.offset + offset))
+            else:
+                self._numbers[start + slot] = found + offset
+
+    def numbered(self, needs: Sequence[str]) -> tuple[array[int], array[int]]:
+        """The numbers, and of each that is known in a call the slot, the need's number, the offset.
+
+        Raises:
+            KeyError: something has to be known that is not among the needs.
+        """
+        of_need = {need: number for number, need in enumerate(needs)}
+        holes = array("q")
+        for slot, need, offset in self._holes:
+            holes.extend((slot, of_need[need], offset))
+        return self._numbers, holes
 
     def copy(self) -> Draft:
         """Another draft of the same numbers."""

@@ -1,17 +1,19 @@
-"""Memory that is lent and comes back, so that large arrays do not fault in their pages each call.
+"""Memory that stays from call to call, so that arrays do not fault in their pages each time.
 
 A signal that is kept for the backward takes megabytes, lives until the backward has read it, and is
 wanted again in the next step. The C library hands such memory back to the system, which gives it
 out anew page by page, filled with zeros: that took a seventh of a training step of an LSTM with
-H = 256. Here it stays for the next call. What goes to the user, outputs and gradients, is torch's
-to allocate, resize and share; that the C library keeps it, too, it learns from `keep_freed_memory`.
+H = 256. That it keeps memory of up to 32 MiB instead it learns from `keep_freed_memory`; larger
+arrays that only compiled code sees are lent here, and come back. What goes to the user, outputs and
+gradients, is always torch's to allocate, resize and share.
 """
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,16 @@ from cellwise.backends.cpu.work import address_of
 
 Bytes = npt.NDArray[np.uint8]
 
-LEAST_BYTES = 1 << 20
-"""Smaller arrays stay in the C library's own lists."""
+
+def _is_glibc() -> bool:
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+LEAST_BYTES = (16 if _is_glibc() else 1) << 20
+"""Smaller arrays stay in the C library's own lists, which are quicker."""
 
 MOST_IDLE_BYTES = 256 << 20
 """What waits to be lent again may take so much in all; beyond, the longest unused goes."""
@@ -124,6 +134,7 @@ class Lent:
 
 def new_rows(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     """An array of no particular content, as `like.new_empty`, in lent memory if it is large."""
+    keep_freed_memory()
     n_bytes = prod(shape) * like.itemsize
     if n_bytes < LEAST_BYTES:
         return like.new_empty(shape)
@@ -138,6 +149,45 @@ def new_scratch(n_bytes: int) -> tuple[object, int]:
         return lent, lent.address
     memory = np.empty(n_bytes + LINE_BYTES, np.uint8)  # sooner there than a tensor
     return memory, _on_a_line(memory)
+
+
+class Scratch(NamedTuple):
+    """Memory of no particular content for one call at a time.
+
+    Attributes:
+        address: where it begins, on a cache line.
+    """
+
+    held: object
+    n_bytes: int
+    address: int
+
+
+_spare: list[Scratch] = []
+"""What the last calls have worked in, so that the next one need not ask for any."""
+
+MOST_SPARE = 4
+"""As many threads at most find such memory again."""
+
+
+def take_scratch(n_bytes: int) -> Scratch:
+    """Memory of at least so many bytes, which `give_scratch` takes back."""
+    try:
+        found = _spare.pop()
+    except IndexError:
+        return _scratch(n_bytes)
+    return found if found.n_bytes >= n_bytes else _scratch(n_bytes)
+
+
+def _scratch(n_bytes: int) -> Scratch:
+    held, address = new_scratch(n_bytes)
+    return Scratch(held, n_bytes, address)
+
+
+def give_scratch(scratch: Scratch) -> None:
+    """Keep it for the next call, unless it is large or others have given enough."""
+    if scratch.n_bytes < LEAST_BYTES and len(_spare) < MOST_SPARE:
+        _spare.append(scratch)
 
 
 def _on_a_line(memory: Bytes) -> int:

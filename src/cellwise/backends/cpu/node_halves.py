@@ -10,14 +10,15 @@ from torch import Tensor
 
 from cellwise.backends.base import Direction, NodesBound
 from cellwise.backends.cpu.compiled import shapes_outside
+from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.node_programs import Part, Whole, programs
 from cellwise.backends.cpu.precisions import DTYPES
 from cellwise.backends.cpu.registers import Form
+from cellwise.backends.cpu.results import Results
 from cellwise.backends.cpu.rows_memory import Rows
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.target import Precision, Target
-from cellwise.backends.cpu.totals import closed
 from cellwise.passes.rows import RowPrograms
 
 _address = Tensor.data_ptr
@@ -32,17 +33,27 @@ class Program:
     Attributes:
         own: the signals over rows that are nobody else's; another program may have some of the
             same names.
-        sums: what is summed over the rows, if anything is.
+        sums: what is summed over the rows, if anything is, and its `results`.
         scratch_bytes: what the sums take.
         indices: how drafts call the neighbours that the sums read, and at which index these are.
+        named: what drafts call what is computed of parameters, and results, and what it is called
+            where there are several programs.
+        needs: what the arrays of its results are called there.
     """
 
-    def __init__(self, part: Part, n_threads: int, passed: Container[str]):
+    def __init__(self, part: Part, number: int, n_threads: int, passed: Container[str]):
         self.code, self.leaf, shapes = part.code, part.leaf, part.code.shapes
         own = [n for n in self.code.layout.kept if n not in part.defined or n not in passed]
         self.own = Rows({name: shapes[name] for name in own}, self.code.item_bytes)
         self.sums = sum_calls(self.code, n_threads) if self.code.program.totals else None
         self.scratch_bytes = self.sums.scratch_bytes if self.sums else 0
+        self.results = Results(self.code, self.sums) if self.sums else None
+        self.computed = [f"{number} {need}" for need in self.code.computed.values()]
+        values = zip(self.code.computed.values(), self.computed, strict=True)
+        self.named: dict[str, At | int] = {need: At(name) for need, name in values}
+        self.needs = [f"{number} {need}" for need in (self.results.needs if self.results else ())]
+        for need, place in (self.results.places if self.results else {}).items():
+            self.named[need] = At(f"{number} {place.need}", place.offset)
         needs = [need.partition(" ") for need in (self.sums.needs if self.sums else ())]
         self.indices = [(f"index {key}", key) for kind, _, key in needs if kind == "index"]
         factors = [f for plan in plans(self.code) for f in (plan.first, *plan.others)]
@@ -52,10 +63,14 @@ class Program:
             for name, stride in strides.items()
         ]
 
-    def sum_from(self, found: dict[str, int], first_row: int) -> None:
-        """Enter where the first row lies of all that is summed."""
+    def summed_from(self, known: Mapping[str, At | int], first_row: int) -> dict[str, At | int]:
+        """Where the first row lies of all that is summed."""
+        found: dict[str, At | int] = {}
         for need, rows, row_bytes in self._summed:
-            found[need] = found[rows] + first_row * row_bytes
+            place = known.get(rows, At(rows))
+            assert isinstance(place, At)  # it is of the call
+            found[need] = At(place.need, place.offset + first_row * row_bytes)
+        return found
 
     def fixed(self, parameters: Mapping[str, Tensor]) -> Fixed | None:
         """What computes what is fixed and no parameter, if any of it is needed."""
@@ -64,12 +79,9 @@ class Program:
             return None
         return Fixed(parameters, code.constants, code.sizes, DTYPES[code.precision])
 
-    def compute(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
+    def compute(self, fixed: Fixed) -> list[Tensor]:
         """The values of what is computed of parameters alone."""
-        code = self.code
-        values = [fixed(node).contiguous() for node in code.computed]
-        found.update(zip(code.computed.values(), map(_address, values), strict=True))
-        return values
+        return [fixed(node).contiguous() for node in self.code.computed]
 
 
 class Half:
@@ -80,6 +92,7 @@ class Half:
         programs: the same in the order in which they run, each with what belongs to it.
         kept: the signals that are given back.
         passed: those that one program makes and another reads.
+        needs: what a call knows beside its arrays: what is computed of parameters, then results.
         absent: what is read of neighbours that are not there: addresses of zeros.
         computes: whether something is computed of parameters.
         needs_all: what comes from outside and is read at nodes that are no leaves.
@@ -92,7 +105,11 @@ class Half:
         read = {n for part in whole.parts for n in (*part.code.outside, *part.neighbours)}
         sent = {n: shape for n, shape in made.items() if n in read and n not in whole.keep}
         passed = {*sent, *whole.keep}
-        self.programs = [Program(part, n_threads, passed) for part in whole.parts]
+        self.programs = [
+            Program(part, number, n_threads, passed) for number, part in enumerate(whole.parts)
+        ]
+        computed = (name for program in self.programs for name in program.computed)
+        self.needs = [*computed, *(need for p in self.programs for need in p.needs)]
         item_bytes = codes[0].item_bytes
         self.passed = Rows(sent, item_bytes)
         self.kept = Rows({name: tuple(whole.shape(name)) for name in whole.keep}, item_bytes)
@@ -111,9 +128,8 @@ class Half:
         """The lines of the programs' totals; what leaves and levels share is added up."""
         totals: dict[str, Tensor] = {}
         for program, own, values in zip(self.programs, outs, fixed, strict=True):
-            if program.sums:
-                sums = program.sums.shaped(own)
-                for name, total in closed(program.code, sums, values).items():
+            if program.results:
+                for name, total in program.results.lines(own, values).items():
                     totals[name] = totals[name] + total if name in totals else total
         return totals
 

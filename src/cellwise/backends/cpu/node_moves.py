@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
-from cellwise.backends.cpu.calls import call, in_turns
+from cellwise.backends.cpu.calls import call
 from cellwise.backends.cpu.drafts import At, Draft
-from cellwise.backends.cpu.parallel import Round
+from cellwise.backends.cpu.ready import Rounds
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.backends.cpu.target import BYTES
@@ -69,6 +69,6 @@ class Moves:
         cuts = [n_rows * piece // count for piece in range(count + 1)]
         return list(pairwise(cuts))
 
-    def round(self, found: Mapping[str, int]) -> Round:
-        """The calls, once all addresses are known."""
-        return in_turns(self._calls.filled(found), self._n_threads)
+    def tasks(self, rounds: Rounds, known: Mapping[str, At | int]) -> list[At]:
+        """The calls as tasks of rounds in the making."""
+        return rounds.calls(self._calls, self._n_threads, known)

@@ -145,7 +145,7 @@ def _runs(
 
 
 def _cut(size: int, lanes: int, most: int) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The panels' offsets and widths: up to `most` vectors wide, and a narrower one for the rest."""
+    """The panels' offsets and widths: up to `most` vectors, and a narrower one for the rest."""
     width = max(lanes, min(most * lanes, lanes << (size // lanes).bit_length() - 1))
     whole, rest = divmod(size, width)
     offsets, last = [at * width for at in range(whole)], -(-rest // lanes) * lanes

@@ -68,24 +68,63 @@ def run(rounds: Sequence[Round], n_threads: int) -> None:
             for task in tasks:
                 call(task)
         return
-    openmp = None if _forked else _openmp()
-    if openmp is None:
-        for one in rounds:
-            _on_threads(_job([one]), min(n_threads, len(one.tasks)))
-        return
-    # A team of another size than torch's would end threads, and start them again afterwards.
-    size = min(n_threads, max(most, torch.get_num_threads()))
-    job = _job(rounds, (openmp.thread_number, openmp.n_threads, openmp.barrier))
-    openmp.parallel(_code().team, job.buffer_info()[0], size, 0)
-
-
-def _job(rounds: Sequence[Round], openmp: tuple[int, int, int] = (0, 0, 0)) -> array[int]:
-    """What the compiled code reads, eight bytes each."""
-    job = array("q", openmp)
-    job.append(len(rounds))
+    table, starts = array("q", first_numbers()), []
+    table.append(len(rounds))
     for function, tasks, _ in rounds:
-        job.extend((function, len(tasks), *tasks))
-    return job
+        starts.append((len(table) - N_FIRST) * 8)
+        table.extend((function, len(tasks), *tasks))
+    run_table(table.buffer_info()[0], starts, most, n_threads)
+
+
+N_FIRST = 4
+"""A table begins with what `first_numbers` gives, and the number of rounds."""
+
+
+def first_numbers() -> tuple[int, int, int]:
+    """Functions of OpenMP's, if it is there, that the compiled code finds in a table of rounds."""
+    openmp = _openmp()
+    return (openmp.thread_number, openmp.n_threads, openmp.barrier) if openmp else (0, 0, 0)
+
+
+def run_table(table: int, starts: Sequence[int], most: int, n_threads: int) -> None:
+    """As `run`, for rounds that compiled code finds in a table: eight bytes a number.
+
+    Args:
+        table: the address: `first_numbers`, the number of rounds, then for each round its function,
+            the number of its tasks, and these.
+        starts: for each round, where another table would begin of which it were the first round,
+            in bytes from this one.
+        most: how many tasks a round has, at most.
+        n_threads: how many threads to use at most.
+    """
+    openmp = None if _forked else _openmp()
+    if most <= 1 or n_threads <= 1:
+        for start in starts:
+            _code().share(table + start, 0, 1)
+    elif openmp is None:
+        for start in starts:
+            _on_threads(table + start, min(n_threads, most))
+    else:
+        # A team of another size than torch's would end threads, and start them again afterwards.
+        size = min(n_threads, max(most, torch.get_num_threads()))
+        openmp.parallel(_code().team, table, size, 0)
+
+
+def enter(
+    place: int, numbers: int, n_numbers: int, holes: int, n_holes: int, addresses: int
+) -> None:
+    """Copy numbers to a place and enter addresses there, all by compiled code.
+
+    Args:
+        place: where to.
+        numbers: what is copied, eight bytes each; `n_numbers` of them.
+        n_numbers: how many.
+        holes: three numbers each: which number to enter, which of the addresses, and how many bytes
+            behind it.
+        n_holes: how many.
+        addresses: where they stand.
+    """
+    _code().enter(place, numbers, n_numbers, holes, n_holes, addresses)
 
 
 def openmp_function(name: Literal["barrier", "n_threads"]) -> int:
@@ -123,11 +162,11 @@ def _direct(function: int) -> Callable[[int], None]:
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
 
 
-def _on_threads(job: array[int], n_threads: int) -> None:
-    share, place = _code().share, job.buffer_info()[0]
-    others = [_pool(n_threads).submit(share, place, i, n_threads) for i in range(1, n_threads)]
+def _on_threads(table: int, n_threads: int) -> None:
+    share = _code().share
+    others = [_pool(n_threads).submit(share, table, i, n_threads) for i in range(1, n_threads)]
     try:
-        share(place, 0, n_threads)
+        share(table, 0, n_threads)
     finally:
         wait(others)  # they read what the caller will free
 
@@ -182,6 +221,8 @@ class _Code:
         kinds = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
         self.share = ctypes.CFUNCTYPE(None, *kinds)(self._library.address("share"))
         self.team = self._library.address("team")
+        tables = [ctypes.c_void_p, *[ctypes.c_void_p, ctypes.c_int64] * 2, ctypes.c_void_p]
+        self.enter = ctypes.CFUNCTYPE(None, *tables)(self._library.address("enter"))
 
 
 @once

@@ -1,10 +1,10 @@
-"""The code that shares tasks out between threads."""
+"""The code that shares tasks out between threads, and that makes tables of tasks."""
 
 from __future__ import annotations
 
 from llvmlite import ir
 
-from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer
+from cellwise.backends.cpu.emitter import I32, I64, POINTER, Emitter, Value, integer, intrinsic
 from cellwise.backends.cpu.target import Target
 
 _TASK = ir.PointerType(ir.FunctionType(ir.VoidType(), [POINTER]))
@@ -16,9 +16,10 @@ function, the number of its tasks, the tasks."""
 
 
 def emit_walk(target: Target) -> str:
-    """The LLVM IR of `share(job, first, step)`, and of `team(job)` for a thread of OpenMP's.
+    """The LLVM IR of `share(job, first, step)`, `team(job)` for a thread of OpenMP's, and `enter`.
 
-    `share` takes its part of a job's only round.
+    `share` takes its part of a job's first round. `enter(place, numbers, n_numbers, holes, n_holes,
+    addresses)` copies numbers and enters addresses: see `parallel.enter`.
     """
     module = ir.Module("parallel")
     module.triple = target.triple
@@ -30,7 +31,29 @@ def emit_walk(target: Target) -> str:
     team = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "team")
     e = Emitter(team, target, "f32")
     _emit_team(e, team.args[0])
+    kinds = [POINTER, POINTER, I64, POINTER, I64, POINTER]
+    enter = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "enter")
+    _emit_enter(Emitter(enter, target, "f32"))
     return str(module)
+
+
+def _emit_enter(e: Emitter) -> None:
+    place, numbers, n_numbers, holes, n_holes, addresses = e.function.args
+    b = e.builder
+    kinds = [POINTER, POINTER, I64, ir.IntType(1)]
+    copy = intrinsic(e.module, "llvm.memcpy.p0.p0.i64", kinds, ir.VoidType())
+    n_bytes = b.mul(n_numbers, integer(8))
+    b.call(copy, [place, numbers, n_bytes, ir.Constant(ir.IntType(1), 0)])
+
+    def one(at: Value, _: list[Value]) -> list[Value]:
+        hole = _behind(e, holes, b.mul(at, integer(3)))
+        slot, which, offset = (_field(e, hole, n, I64) for n in range(3))
+        address = b.load(_behind(e, addresses, which), align=8, typ=I64)
+        b.store(b.add(address, offset), _behind(e, place, slot), align=8)
+        return []
+
+    e.loop(integer(0), n_holes, 1, one)
+    b.ret_void()
 
 
 def _emit_team(e: Emitter, job: Value) -> None:

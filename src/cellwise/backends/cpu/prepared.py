@@ -7,6 +7,7 @@ to call than to compute.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from math import prod
@@ -18,17 +19,19 @@ import torch
 from torch import Tensor
 
 from cellwise.backends.base import Bound, Direction
+from cellwise.backends.cpu.calls import function as calls_function
 from cellwise.backends.cpu.choice import Choice
 from cellwise.backends.cpu.compiled import Compiled, compiled, shapes_outside
+from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.fixed import Fixed
-from cellwise.backends.cpu.memory import new_rows, new_scratch
-from cellwise.backends.cpu.parallel import run
+from cellwise.backends.cpu.memory import give_scratch, new_rows, take_scratch
 from cellwise.backends.cpu.precisions import DTYPES
-from cellwise.backends.cpu.rows_memory import placed
+from cellwise.backends.cpu.ready import MEMORY, Ready, Rounds
+from cellwise.backends.cpu.results import Results
+from cellwise.backends.cpu.rows_memory import on_lines, placed
 from cellwise.backends.cpu.sum_calls import plans, sum_calls
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import Precision, Target
-from cellwise.backends.cpu.totals import closed
 from cellwise.backends.cpu.work import Steps, address_of
 from cellwise.backends.schedule import Schedule
 
@@ -53,8 +56,10 @@ class _Calls:
 
     Attributes:
         code: the program.
-        sums: the calls behind the kernel, if there are any.
+        sums: the calls behind the kernel, if there are any, and their `results`.
         own: the signals over all rows that are made for the sweep alone.
+        needs: what a call knows beside its arrays: the states that come out, what is computed of
+            parameters, the results of sums.
         last: for each state that comes out, what its address is called, and the shape of a row.
         indices: what the sums call the rows of a step before, and at which index these are.
         aliases: what the sums call signals, and what the kernel does.
@@ -64,11 +69,14 @@ class _Calls:
     def __init__(self, code: Compiled, n_threads: int, outside: tuple[str, ...]):
         self.code, self.n_threads = code, n_threads
         self.sums = sum_calls(code, n_threads) if code.program.totals else None
+        self.results = Results(code, self.sums) if self.sums else None
         self.own = [name for name in code.layout.kept if name not in outside]
         self.last = [(f"last {name}", code.shapes[name]) for name in code.layout.states]
         needs = self.sums.needs if self.sums else []
         self.indices = [(need, need[6:]) for need in needs if need.startswith("index ")]
         self.aliases = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
+        ends, results = [need for need, _ in self.last], self.results.needs if self.results else []
+        self.needs = [*ends, *code.computed.values(), *results]
         self.choices: dict[int, Choice] = {}
 
 
@@ -80,63 +88,82 @@ def _calls(code: Compiled, n_threads: int, outside: tuple[str, ...]) -> _Calls:
 class _Half:
     """One direction of a fold over a schedule.
 
+    Args:
+        needs: the arrays of a call, in order.
+        kept: signals that lie in one array, `kept`, and where.
+
     Attributes:
         code: the program.
         last: for each state that comes out, what its address is called, and its shape.
     """
 
-    def __init__(self, calls: _Calls, schedule: Schedule):
+    def __init__(
+        self,
+        calls: _Calls,
+        schedule: Schedule,
+        needs: Sequence[str],
+        kept: Sequence[tuple[str, int]] = (),
+    ):
         steps = Steps(schedule)
-        self.code, self._sums, self._n_threads = calls.code, calls.sums, calls.n_threads
-        self._jobs, self._n_rows = [Job(calls.code, steps, calls.n_threads)], schedule.n_rows
-        shares = [made.share for made in self._jobs[0].templates]
+        self.code, self._sums, self._calls = calls.code, calls.sums, calls
+        jobs, self._n_rows = [Job(calls.code, steps, calls.n_threads)], schedule.n_rows
+        shares = [made.share for made in jobs[0].templates]
         self._choice: Choice | None = None
         if schedule.n_rows and calls.code.may_share(shares, calls.n_threads):
-            self._jobs.append(Job(calls.code, steps, calls.n_threads, shared=True))
+            jobs.append(Job(calls.code, steps, calls.n_threads, shared=True))
             most = max(share.most for share in shares)
             self._choice = calls.choices.setdefault(most, Choice())
-        self._places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
-        jobs = max(job.scratch_bytes for job in self._jobs)
-        self._scratch_bytes = self._row_bytes + jobs
         self.last = [(need, (schedule.n_sequences, *shape)) for need, shape in calls.last]
-        self._held = {need: steps.other(index) for need, index in calls.indices}
-        self._indices = {need: address_of(index) for need, index in self._held.items()}
-        self._aliases = calls.aliases
+        self._held = jobs, {need: steps.other(index) for need, index in calls.indices}
+        places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
+        known: dict[str, At | int] = {need: At(MEMORY, offset) for need, offset in places}
+        known |= {need: At("kept", offset) for need, offset in kept}
+        known |= {need: address_of(index) for need, index in self._held[1].items()}
+        known |= {need: known.get(rows, At(rows)) for need, rows in calls.aliases}
+        known |= calls.results.places if calls.results else {}
+        known["count"] = schedule.n_rows
+        order = [MEMORY, *needs, *calls.needs]
+        self._ready = [self._made(job, known, order) for job in jobs]
+
+    def _made(
+        self, job: Job, known: Mapping[str, At | int], order: Sequence[str]
+    ) -> tuple[Ready, int]:
+        """The rounds of a call, and how much memory it takes."""
+        rounds, at = Rounds(), self._row_bytes
+        packing, kernel = job.tasks(rounds, known, at)
+        rounds.add(calls_function(), packing)
+        rounds.add(self.code.address, kernel)
+        at += job.scratch_bytes
+        if self._sums is not None:
+            rounds.add(calls_function(), self._sums.tasks(rounds, known, at))
+            at += self._sums.scratch_bytes
+        at = on_lines(at)
+        ready = rounds.ready(order, at, self._calls.n_threads)
+        return ready, at + ready.n_bytes
 
     def run(
-        self, found: dict[str, int], fixed: Fixed | None, ends: Mapping[str, Tensor]
+        self, addresses: Sequence[int], fixed: Fixed | None, ends: Sequence[Tensor]
     ) -> dict[str, Tensor]:
         """Run the kernel on every thread, then the sums: the lines of the program's totals.
 
-        `ends` are the states that come out, by what their addresses are called.
+        `addresses` are those of the arrays, `ends` the states that come out.
         """
-        more = self._sums.scratch_bytes if self._sums else 0
-        memory, place = new_scratch(self._scratch_bytes + more)
-        for need, offset in self._places:
-            found[need] = place + offset
-        values = self._computed(found, fixed) if fixed else []
         way = self._choice.way() if self._choice else 0
-        rounds, outs = [*self._jobs[way].rounds(found, place + self._row_bytes)], []
-        if self._sums is not None:
-            found.update(self._indices)
-            for need, rows in self._aliases:
-                found[need] = found[rows]
-            outs, scratch = self._sums.new_results(), place + self._scratch_bytes
-            rounds.append(self._sums.round(found, outs, self._n_rows, scratch))
+        ready, n_bytes = self._ready[way]
+        scratch = take_scratch(n_bytes)
+        values = [fixed(node).contiguous() for node in self.code.computed] if fixed else []
+        results = self._calls.results
+        outs = results.new() if results else []
+        whole = array("q", (scratch.address, *addresses, *map(_address, (*ends, *values, *outs))))
         start = perf_counter()
-        run(rounds, self._n_threads)
+        ready.run(whole)
         if self._choice:
             self._choice.took(way, (perf_counter() - start) / self._n_rows)
-        del memory, values  # all of it has been read
-        if self._sums is None:
+        give_scratch(scratch)
+        if results is None:
             return {}
-        return closed(self.code, self._sums.shaped(outs), fixed, ends)
-
-    def _computed(self, found: dict[str, int], fixed: Fixed) -> list[Tensor]:
-        """The values of what is computed of parameters alone."""
-        values = [fixed(node).contiguous() for node in self.code.computed]
-        found.update(zip(self.code.computed.values(), map(_address, values), strict=True))
-        return values
+        named = dict(zip((need for need, _ in self.last), ends, strict=True))
+        return results.lines(outs, fixed, named)
 
 
 class _Arrays(NamedTuple):
@@ -200,25 +227,35 @@ class Prepared:
     def _compiled(self, direction: Direction, keep: tuple[str, ...]) -> Compiled:
         return compiled(self._bound, direction, keep, self._precision, self._target)
 
-    def _half(self, direction: Direction, keep: tuple[str, ...]) -> _Half:
+    def _half(
+        self, direction: Direction, keep: tuple[str, ...], needs: Sequence[str], *, kept: bool
+    ) -> _Half:
         code = self._compiled(direction, keep)
-        return _Half(_calls(code, self._n_threads, keep), self._schedule)
+        places = self._kept_places[0] if kept else ()
+        return _Half(_calls(code, self._n_threads, keep), self._schedule, needs, places)
 
     @cached_property
     def _inference(self) -> _Half:
-        return self._half("forward", (self._system.output,))
+        output = self._system.output
+        needs = [*self._arrays.needs, f"rows {output}"]
+        return self._half("forward", (output,), needs, kept=False)
 
     @cached_property
     def _forward(self) -> _Half:
-        return self._half("forward", (self._system.output, *self._kept))
+        output = self._system.output
+        needs = [*self._arrays.needs, f"rows {output}", "kept"]
+        return self._half("forward", (output, *self._kept), needs, kept=True)
 
     @cached_property
     def _backward(self) -> _Half:
-        return self._half("backward", self._arrays.d_inputs)
+        arrays, rows = self._arrays, map("rows {}".format, self._arrays.d_inputs)
+        needs = [*arrays.needs, *arrays.sent, f"rows {self._system.output}", "kept", *rows]
+        return self._half("backward", arrays.d_inputs, needs, kept=True)
 
     @cached_property
     def _kept_places(self) -> tuple[list[tuple[str, int]], int]:
-        return placed(self._forward.code, self._kept, self._schedule.n_rows)
+        code = self._compiled("forward", (self._system.output, *self._kept))
+        return placed(code, self._kept, self._schedule.n_rows)
 
     def fits(self, tensors: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
@@ -244,51 +281,40 @@ class Prepared:
     ) -> tuple[list[Tensor], Tensor | None]:
         """The output's rows and the last states, then what the backward needs, if it is to come."""
         half = self._forward if keep else self._inference
-        found = dict(zip(self._arrays.needs, map(_address, tensors), strict=True))
         like, kept = tensors[0], None
+        y = like.new_empty((self._schedule.n_rows, *half.code.shapes[self._system.output]))
+        arrays = [*tensors, y]
         if keep:
-            places, n_bytes = self._kept_places
-            kept = new_rows(like, (n_bytes // half.code.item_bytes,))
-            start = kept.data_ptr()
-            for need, offset in places:
-                found[need] = start + offset
-        output = self._system.output
-        y = like.new_empty((self._schedule.n_rows, *half.code.shapes[output]))
-        found[f"rows {output}"] = y.data_ptr()
-        ends = self._ends(half, found, like)
-        half.run(found, self._fixed(half, tensors), ends)
-        return [y, *(ends[f"last {name}"] for name in self._system.states)], kept
+            kept = new_rows(like, (self._kept_places[1] // half.code.item_bytes,))
+            arrays.append(kept)
+        ends = [like.new_empty(shape) for _, shape in half.last]
+        half.run([*map(_address, arrays)], self._fixed(half, tensors), ends)
+        return [y, *self._in_order(half, ends, self._system.states)], kept
 
-    def _ends(self, half: _Half, found: dict[str, int], like: Tensor) -> dict[str, Tensor]:
-        """Arrays for the states that come out."""
-        ends = {need: like.new_empty(shape) for need, shape in half.last}
-        for need, end in ends.items():
-            found[need] = end.data_ptr()
-        return ends
+    @staticmethod
+    def _in_order(half: _Half, ends: Sequence[Tensor], states: Sequence[str]) -> list[Tensor]:
+        """The states that come out, in the cell's order."""
+        found = dict(zip((need for need, _ in half.last), ends, strict=True))
+        return [found[f"last {name}"] for name in states]
 
     def backward(
         self, tensors: Sequence[Tensor], y: Tensor, kept: Tensor, sent: Sequence[Tensor]
     ) -> list[Tensor]:
         """The cotangents of all arrays, given those of the output and of the last states."""
-        half, whole = self._backward, self._bound.compiled
-        found = dict(zip(self._arrays.needs, map(_address, tensors), strict=True))
-        found.update(zip(self._arrays.sent, map(_address, sent), strict=True))
-        found[f"rows {self._system.output}"] = y.data_ptr()
-        start = kept.data_ptr()
-        for need, offset in self._kept_places[0]:
-            found[need] = start + offset
-        like, rows = tensors[0], []
-        for name in self._arrays.d_inputs:
-            rows.append(like.new_empty((self._schedule.n_rows, *half.code.shapes[name])))
-            found[f"rows {name}"] = rows[-1].data_ptr()
-        ends = self._ends(half, found, like)
-        totals = half.run(found, self._fixed(half, tensors), ends)
+        half, previous, like = self._backward, self._bound.compiled.previous, tensors[0]
+        rows = [
+            like.new_empty((self._schedule.n_rows, *half.code.shapes[name]))
+            for name in self._arrays.d_inputs
+        ]
+        ends = [like.new_empty(shape) for _, shape in half.last]
+        addresses = [*map(_address, (*tensors, *sent, y, kept, *rows))]
+        totals = half.run(addresses, self._fixed(half, tensors), ends)
         d_parameters = [totals[name] for name in self._arrays.d_parameters]
         parameters = tensors[len(tensors) - len(d_parameters) :]
         pairs = zip(d_parameters, parameters, strict=True)
         return [
             *rows,
-            *(ends[f"last {whole.previous[name]}"] for name in self._system.states),
+            *self._in_order(half, ends, [previous[name] for name in self._system.states]),
             *(d if d.shape == p.shape else d.expand_as(p) for d, p in pairs),
         ]
 

@@ -8,22 +8,27 @@ so do the sums behind them.
 from __future__ import annotations
 
 import weakref
+from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cellwise.backends.base import NodesBound
+from cellwise.backends.cpu.calls import function
+from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.frames import Template
-from cellwise.backends.cpu.memory import new_rows, new_scratch
-from cellwise.backends.cpu.node_halves import Half, NodesCell, nodes_cell
+from cellwise.backends.cpu.memory import give_scratch, new_rows, take_scratch
+from cellwise.backends.cpu.node_halves import Half, NodesCell, Program, nodes_cell
 from cellwise.backends.cpu.node_moves import Moves
 from cellwise.backends.cpu.node_work import NodeRows
-from cellwise.backends.cpu.parallel import joined, run
 from cellwise.backends.cpu.prepared import have_form
-from cellwise.backends.cpu.rows_memory import Rows
+from cellwise.backends.cpu.ready import MEMORY, Ready, Rounds
+from cellwise.backends.cpu.rows_memory import Rows, on_lines
 from cellwise.backends.cpu.sweep import Job
 from cellwise.backends.cpu.target import Precision, Target
 from cellwise.backends.cpu.work import address_of
@@ -33,6 +38,20 @@ from cellwise.errors import BackendError
 _address = Tensor.data_ptr
 
 
+class _Part(NamedTuple):
+    """A program's work over one forest.
+
+    Attributes:
+        known: what is known of what it needs.
+        place: where in the call's memory its scratch memory begins: the kernel's, then the sums'.
+    """
+
+    program: Program
+    job: Job
+    known: dict[str, At | int]
+    place: int
+
+
 class _Sweep:
     """One direction of a fold over one forest.
 
@@ -40,59 +59,84 @@ class _Sweep:
         half: the programs.
         nodes: the forest.
         received: what the fold has in an order of its own, beside what it keeps.
+        needs: the arrays of a call, in order, and the signals that lie in one, `kept`.
         after: rows that are moved at the end.
     """
 
-    def __init__(self, half: Half, nodes: Nodes, received: Rows, after: Moves):
-        self._half, self._n_rows, self._received = half, nodes.n_rows, received
-        self._after = after
-        backward, n_threads = half.whole.backward, half.n_threads
-        pairs = [(p, NodeRows(nodes, leaf=p.leaf, backward=backward)) for p in half.programs]
-        self._work = [
-            (p, (rows.start, rows.n_rows), Job(p.code, rows, n_threads, Template))
-            for p, rows in pairs
-        ]
-        self._others = [{need: rows.other(key) for need, key in p.indices} for p, rows in pairs]
-        self._indices = [
-            {need: address_of(rows) for need, rows in others.items()} for others in self._others
-        ]
-        self._bytes = half.passed.n_bytes(self._n_rows) + received.n_bytes(self._n_rows)
-        for program, _, job in self._work:
-            own = program.own.n_bytes(self._n_rows)
-            self._bytes += own + job.scratch_bytes + program.scratch_bytes
+    def __init__(
+        self,
+        half: Half,
+        nodes: Nodes,
+        received: Rows,
+        needs: tuple[Sequence[str], Rows],
+        after: Moves,
+    ):
+        self._half, self._after, self._held = half, after, list[object]()
+        self._order = [MEMORY, *needs[0], *half.needs]
+        n_rows, at = nodes.n_rows, 0
+        known: dict[str, At | int] = {**half.absent}
+        known |= {need: At("kept", place) for need, place in needs[1].places(n_rows).items()}
+        for rows in (half.passed, received):
+            known |= {need: At(MEMORY, at + place) for need, place in rows.places(n_rows).items()}
+            at += rows.n_bytes(n_rows)
+        self._known, self._parts = known, list[_Part]()
+        for program in half.programs:
+            part = self._part(program, nodes, at)
+            self._parts.append(part)
+            at = on_lines(part.place + part.job.scratch_bytes + program.scratch_bytes)
+        self._n_bytes = at
+
+    def _part(self, program: Program, nodes: Nodes, at: int) -> _Part:
+        """A program's work; what is its own begins at this place in the call's memory."""
+        half, own = self._half, program.own
+        extent = NodeRows(nodes, leaf=program.leaf, backward=half.whole.backward)
+        known = self._known | program.named
+        for need, place in own.places(nodes.n_rows).items():
+            known[need] = At(MEMORY, at + place)
+        for need, key in program.indices:
+            other = extent.other(key)
+            known[need] = address_of(other)
+            self._held.append(other)
+        known |= program.summed_from(known, extent.start)
+        known["count"] = extent.n_rows
+        job = Job(program.code, extent, half.n_threads, Template)
+        return _Part(program, job, known, at + own.n_bytes(nodes.n_rows))
+
+    def ready(self, before: Sequence[Moves]) -> Ready:
+        """What is done in a call: rows moved, the programs, then the sums."""
+        rounds, known, n_threads = Rounds(), self._known, self._half.n_threads
+        packing, kernels, sums = [], [], []
+        for program, job, mine, place in self._parts:
+            packed, kernel = job.tasks(rounds, mine, place)
+            packing += packed
+            kernels.append((program.code.address, kernel))
+            if program.sums:
+                sums += program.sums.tasks(rounds, mine, place + job.scratch_bytes)
+        moves = [one.tasks(rounds, known) for one in before]
+        rounds.add(function(), packing + moves[0])
+        for tasks in moves[1:]:
+            rounds.add(function(), tasks)
+        for address, tasks in kernels:
+            rounds.add(address, tasks)
+        rounds.add(function(), sums + self._after.tasks(rounds, known))
+        return rounds.ready(self._order, self._n_bytes, n_threads)
 
     def run(
-        self, found: dict[str, int], parameters: Mapping[str, Tensor], before: Sequence[Moves]
+        self, ready: Ready, addresses: Sequence[int], parameters: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Move rows, run the programs, then the sums: the lines of the programs' totals."""
+        """Do it, where the arrays lie at these addresses: the lines of the programs' totals."""
         half = self._half
-        memory, place = new_scratch(self._bytes)
-        for rows in (half.passed, self._received):
-            place = rows.place(found, place, self._n_rows)
-        found.update(half.absent)
-        packings, kernels, sums, outs, held = [], [], [], [], []
+        scratch = take_scratch(self._n_bytes + ready.n_bytes)
         fixed = [program.fixed(parameters) for program in half.programs]
-        for (program, extent, job), indices, values in zip(
-            self._work, self._indices, fixed, strict=True
-        ):
-            mine = found.copy()
-            place = program.own.place(mine, place, self._n_rows)
-            held += program.compute(mine, values) if values else []
-            packing, kernel = job.rounds(mine, place)
-            packings.append(packing)
-            kernels.append(kernel)
-            place += job.scratch_bytes
-            outs.append(program.sums.new_results() if program.sums else [])
-            if program.sums:
-                mine.update(indices)
-                start, n_rows = extent
-                program.sum_from(mine, start)
-                sums.append(program.sums.round(mine, outs[-1], n_rows, place))
-                place += program.scratch_bytes
-        first, *others = [moves.round(found) for moves in before]
-        sums.append(self._after.round(found))
-        run([joined([*packings, first]), *others, *kernels, joined(sums)], half.n_threads)
-        del memory, held  # all of it has been read
+        values = [
+            value
+            for program, found in zip(half.programs, fixed, strict=True)
+            for value in (program.compute(found) if found else ())
+        ]
+        outs = [program.results.new() if program.results else [] for program in half.programs]
+        made = map(_address, chain(values, *outs))
+        ready.run(array("q", (scratch.address, *addresses, *made)))
+        give_scratch(scratch)
         return half.totals(outs, fixed)
 
 
@@ -111,7 +155,7 @@ class PreparedNodes:
             f"given {cell.input}" if self._whole else f"rows {cell.input}",
             *(f"parameter {name}" for name in cell.parameters),
         ]
-        self._received: dict[tuple[bool, ...], list[Moves]] = {}
+        self._ready: dict[tuple[bool, ...], Ready] = {}
 
     @property
     def _nodes(self) -> Nodes:
@@ -120,52 +164,49 @@ class PreparedNodes:
         return nodes
 
     @cached_property
-    def _inference(self) -> _Sweep:
-        return self._upward(self._cell.inference)
+    def _inference(self) -> tuple[_Sweep, Ready]:
+        return self._upward(keep=False)
 
     @cached_property
-    def _forward(self) -> _Sweep:
-        return self._upward(self._cell.forward)
+    def _forward(self) -> tuple[_Sweep, Ready]:
+        return self._upward(keep=True)
 
-    def _upward(self, half: Half) -> _Sweep:
+    def _upward(self, *, keep: bool) -> tuple[_Sweep, Ready]:
         cell, nodes = self._cell, self._nodes
+        half = cell.forward if keep else cell.inference
         sorted_ = {cell.input: cell.shape} if self._whole else {}
         after = self._moves()
         after.take("y", f"rows {cell.output}", nodes.rank, prod(cell.results[cell.output]))
         for name in cell.states:
             after.take(f"end {name}", f"rows {name}", nodes.ends, prod(cell.results[name]))
-        return _Sweep(half, nodes, Rows(sorted_, cell.dtype.itemsize), after)
+        received = Rows(sorted_, cell.dtype.itemsize)
+        needs = [*self._needs, "kept", "y", *(f"end {name}" for name in cell.states)]
+        sweep = _Sweep(half, nodes, received, (needs, half.kept), after)
+        before = self._moves()
+        for name, leaf in cell.gaps(keep=keep):
+            self._clear(before, name, leaf=leaf, width=prod(half.whole.shape(name)))
+        self._sort_inputs(before)
+        return sweep, sweep.ready([before])
 
     @cached_property
     def _backward(self) -> _Sweep:
         cell, nodes = self._cell, self._nodes
         sorted_ = {cell.outs[name]: shape for name, shape in cell.results.items()}
-        after = self._moves()
+        after, d_input = self._moves(), f"rows {cell.d_input}"
         if self._whole:
             sorted_ |= {cell.input: cell.shape, cell.d_input: cell.shape}
-            d_input = f"rows {cell.d_input}"
             after.take(f"given {cell.d_input}", d_input, nodes.rank, prod(cell.shape))
-        return _Sweep(cell.backward, nodes, Rows(sorted_, cell.dtype.itemsize), after)
+        received = Rows(sorted_, cell.dtype.itemsize)
+        needs = [*self._needs, "kept", *self._sent]
+        needs.append(f"given {cell.d_input}" if self._whole else d_input)
+        return _Sweep(cell.backward, nodes, received, (needs, cell.forward.kept), after)
 
-    @cached_property
-    def _before(self) -> list[list[Moves]]:
-        """What a forward moves first: of one that keeps nothing, and of one that does."""
-        found = []
-        for keep in (False, True):
-            moves, cell = self._moves(), self._cell
-            half = cell.forward if keep else cell.inference
-            for name, leaf in cell.gaps(keep=keep):
-                self._clear(moves, name, leaf=leaf, width=prod(half.whole.shape(name)))
-            self._sort_inputs(moves)
-            found.append([moves])
-        return found
-
-    def _before_backward(self, sent: Sequence[Tensor | None]) -> list[Moves]:
-        """What a backward moves first, where these are the cotangents that there are."""
+    def _ready_for(self, sent: Sequence[Tensor | None]) -> Ready:
+        """A backward where these are the cotangents that there are."""
         given = tuple(one is not None for one in sent)
-        if given not in self._received:
-            self._received[given] = self._receive(*given)
-        return self._received[given]
+        if given not in self._ready:
+            self._ready[given] = self._backward.ready(self._receive(*given))
+        return self._ready[given]
 
     def _receive(self, has_y: bool, *has_ends: bool) -> list[Moves]:
         cell, nodes, first, then = self._cell, self._nodes, self._moves(), self._moves()
@@ -221,15 +262,11 @@ class PreparedNodes:
         cell, nodes, x = self._cell, self._nodes, x.contiguous()
         half = cell.forward if keep else cell.inference
         memory = new_rows(x, (half.kept.n_bytes(nodes.n_rows) // x.itemsize,))
-        found = self._found(x, parameters)
-        half.kept.place(found, memory.data_ptr(), nodes.n_rows)
         outs = [x.new_empty((nodes.n_rows, *cell.results[cell.output]))]
         outs += [x.new_empty((len(nodes.ends), *cell.results[name])) for name in cell.states]
-        needs = ["y", *(f"end {name}" for name in cell.states)]
-        found.update(zip(needs, map(_address, outs), strict=True))
-        sweep = self._forward if keep else self._inference
+        sweep, ready = self._forward if keep else self._inference
         named = self._by_name(parameters, computes=half.computes)
-        sweep.run(found, named, self._before[keep])
+        sweep.run(ready, [*map(_address, (x, *parameters, memory, *outs))], named)
         return outs, memory
 
     def backward(
@@ -250,25 +287,18 @@ class PreparedNodes:
                 "what was saved for the backward has come back in another type or shape: hooks of "
                 "saved tensors must give back what they were given"
             )
-        found = self._found(x, parameters)
-        cell.forward.kept.place(found, memory.data_ptr(), self._nodes.n_rows)
         whole = [None if one is None else one.contiguous() for one in sent]
-        for need, one in zip(self._sent, whole, strict=True):
-            if one is not None:
-                found[need] = one.data_ptr()
         d_x = torch.empty_like(x)
-        found[f"{'given' if self._whole else 'rows'} {cell.d_input}"] = d_x.data_ptr()
+        places = [0 if one is None else one.data_ptr() for one in whole]
+        addresses = [*map(_address, (x, *parameters, memory)), *places, d_x.data_ptr()]
         named = self._by_name(parameters, computes=cell.backward.computes)
-        totals = self._backward.run(found, named, self._before_backward(whole))
+        totals = self._backward.run(self._ready_for(whole), addresses, named)
         pairs = zip(cell.d_parameters, parameters, strict=True)
         return [d_x, *(_shaped(totals.get(name), parameter) for name, parameter in pairs)]
 
     @property
     def _sent(self) -> list[str]:
         return ["d y", *(f"d end {name}" for name in self._cell.states)]
-
-    def _found(self, x: Tensor, parameters: Sequence[Tensor]) -> dict[str, int]:
-        return dict(zip(self._needs, map(_address, (x, *parameters)), strict=True))
 
     def _by_name(self, parameters: Sequence[Tensor], *, computes: bool) -> dict[str, Tensor]:
         """The parameters, if anything is computed of them ahead of the rows."""

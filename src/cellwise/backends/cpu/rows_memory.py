@@ -20,7 +20,7 @@ def placed(code: Compiled, names: Sequence[str], n_rows: int) -> tuple[list[tupl
     for name in names:
         places.append((f"rows {name}", at))
         n_bytes = n_rows * prod(code.shapes[name]) * code.item_bytes
-        at += _on_lines(n_bytes)
+        at += on_lines(n_bytes)
     return places, at
 
 
@@ -33,22 +33,24 @@ class Rows:
 
     def n_bytes(self, n_rows: int) -> int:
         """How large the memory is."""
-        return sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
+        return sum(on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
 
-    def place(self, found: dict[str, int], start: int, n_rows: int) -> int:
-        """Enter where each signal lies, in memory that starts there; where that ends."""
+    def places(self, n_rows: int) -> dict[str, int]:
+        """Where each signal lies, by what its address is called."""
+        found, at = {}, 0
         for need, _, row_bytes in self._rows:
-            found[need] = start
-            start += _on_lines(n_rows * row_bytes)
-        return start
+            found[need] = at
+            at += on_lines(n_rows * row_bytes)
+        return found
 
     def view(self, memory: Tensor, number: int, n_rows: int) -> Tensor:
         """A signal as a tensor, by its number."""
-        first = sum(_on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
+        first = sum(on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
         _, shape, row_bytes = self._rows[number]
         start, end = (n // self._item_bytes for n in (first, first + n_rows * row_bytes))
         return memory[start:end].view(n_rows, *shape)
 
 
-def _on_lines(n_bytes: int) -> int:
+def on_lines(n_bytes: int) -> int:
+    """So many bytes and what is missing to a whole line."""
     return -(-n_bytes // LINE_BYTES) * LINE_BYTES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -17,6 +17,7 @@ from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.drafts import At, Draft
 from cellwise.backends.cpu.parallel import Round
 from cellwise.backends.cpu.precisions import DTYPES
+from cellwise.backends.cpu.ready import MEMORY, Rounds
 from cellwise.backends.cpu.registers import Form
 from cellwise.backends.cpu.runtime import runtime
 from cellwise.graph.node import Node
@@ -152,16 +153,25 @@ class SumCalls:
         function, tasks, held = in_turns(self.calls.filled(found), self._n_threads)
         return Round(function, tasks, (held, tables))
 
+    def tasks(self, rounds: Rounds, known: Mapping[str, At | int], offset: int) -> list[At]:
+        """The same as tasks of rounds in the making; scratch memory at an offset of the call's.
+
+        `known` holds the number of rows, too, as `count`.
+        """
+        own = {**known, "scratch": At(MEMORY, offset)}
+        own["table"] = rounds.put(self.tables, own)
+        return rounds.calls(self.calls, self._n_threads, own)
+
     def shaped(self, outs: Sequence[Tensor]) -> dict[Node, Tensor]:
         """Each total as its node has it."""
         found = list(outs)
-        for number, turned, shape in self._changed:
+        for number, turned, shape in self.changed:
             whole = found[number].mT if turned else found[number]
             found[number] = whole if shape is None else whole.reshape(shape)
         return dict(zip(self._nodes, found, strict=True))
 
     @cached_property
-    def _changed(self) -> list[tuple[int, bool, list[int] | None]]:
+    def changed(self) -> list[tuple[int, bool, list[int] | None]]:
         """Which results have another form than their nodes: whether turned, and the shape."""
         found = []
         for number, plan in enumerate(self.plans):

@@ -10,10 +10,12 @@ from torch import Tensor
 from cellwise.backends.base import Feed, Swept
 from cellwise.backends.cpu.calls import in_turns
 from cellwise.backends.cpu.compiled import Compiled
+from cellwise.backends.cpu.drafts import At
 from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template, template
 from cellwise.backends.cpu.memory import new_rows, new_scratch
 from cellwise.backends.cpu.parallel import Round, run
+from cellwise.backends.cpu.ready import MEMORY, Rounds
 from cellwise.backends.cpu.totals import Extent, Totals
 from cellwise.backends.cpu.work import Steps, Work
 from cellwise.backends.schedule import Schedule
@@ -141,6 +143,23 @@ class Job:
             place += made.scratch_bytes
         tasks = [frame.buffer_info()[0] for frame in frames]
         return packing, Round(self.compiled.address, tasks, frames)
+
+    def tasks(
+        self, rounds: Rounds, known: Mapping[str, At | int], offset: int
+    ) -> tuple[list[At], list[At]]:
+        """The same as tasks of rounds in the making; scratch memory at an offset of the call's."""
+        own = {**known, "weights": At(MEMORY, offset)}
+        packing = rounds.calls(self.compiled.pack_calls, self.n_threads, own)
+        offset += self.compiled.weight_bytes
+        kernel = []
+        for made in self.templates:
+            if made.share.member == 0:
+                own["shared"] = At(MEMORY, offset)
+                offset += made.shared_bytes
+            own["scratch"] = At(MEMORY, offset)
+            kernel.append(rounds.put(made.draft, own))
+            offset += made.scratch_bytes
+        return packing, kernel
 
 
 def _check(compiled: Compiled, feed: Feed, schedule: Schedule) -> None:
