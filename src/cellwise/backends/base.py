@@ -76,7 +76,12 @@ class PreparedFold(Protocol):
     """A cell's fold over one schedule, ready but for the arrays.
 
     Arrays come in the cell's order: inputs, initial states, parameters.
+
+    Attributes:
+        padded: rows are [T, B, ·] and last states [1, B, ·].
     """
+
+    padded: bool
 
     @property
     def has_backward(self) -> bool:
@@ -92,11 +97,14 @@ class PreparedFold(Protocol):
 
     def backward(
         self, tensors: Sequence[Tensor], y: Tensor, kept: Tensor, sent: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """The cotangents of all arrays, given those of the output and of the last states."""
+    ) -> list[Tensor | None]:
+        """The cotangents of all arrays, given those of the output and of the last states.
+
+        Where rows are padded, initial states may have none: nobody has given any.
+        """
 
     def rows_of(self, y: Tensor, kept: Tensor) -> list[Tensor]:
-        """The output's rows, and those of all that was kept, one tensor a signal."""
+        """The output's rows [R, ·], and those of all that was kept, one tensor a signal."""
 
 
 class Backend(Protocol):
@@ -104,8 +112,14 @@ class Backend(Protocol):
 
     name: str
 
-    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> PreparedFold | None:
-        """The fold over a schedule of arrays like this one; None: only `sweep` serves it."""
+    def prepared(
+        self, bound: Bound, like: Tensor, schedule: Schedule, *, padded: bool = False
+    ) -> PreparedFold | None:
+        """The fold over a schedule of arrays like this one; None: only `sweep` serves it.
+
+        `padded`: of sequences of one length, whose rows come and go as [T, B, ·], and whose last
+        states as [1, B, ·].
+        """
 
     def refuses(self, bound: Bound, like: Tensor) -> str:
         """Why this back end cannot serve the cell on arrays like this one, or an empty text."""

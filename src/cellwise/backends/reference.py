@@ -261,7 +261,9 @@ class Reference:
 
     name = "reference"
 
-    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> None:
+    def prepared(
+        self, bound: Bound, like: Tensor, schedule: Schedule, *, padded: bool = False
+    ) -> None:
         """Nothing can be made ready."""
 
     def refuses(self, bound: Bound, like: Tensor) -> str:

@@ -26,7 +26,7 @@ from cellwise.passes.stored import dump, load
 from cellwise.passes.zone_out import take_masks
 from cellwise.structures.batch import Levels
 from cellwise.structures.call import Arrays, bind, bound_of
-from cellwise.structures.fold import fold
+from cellwise.structures.fold import fold, fold_padded
 
 
 @lru_cache(maxsize=256)
@@ -99,6 +99,8 @@ class Direction(nn.Module):
         self.state_sizes = {
             name: shape[0].evaluate(self.sizes) if shape else 1 for name, shape in shapes.items()
         }
+        self._has_scalars = any(self._scalar) or self._scalar_output
+        self._edges = [(size,) for size in self.state_sizes.values()]
         self._learned = {state: str(node.attributes[0]) for state, node in self.cell.system.initial}
 
     @property
@@ -158,10 +160,7 @@ class Direction(nn.Module):
     def arrays(self, rows: Tensor, states: Sequence[Tensor]) -> Arrays:
         """What a fold over rows [R, I] from states [B, ·] is fed."""
         edges = [s.squeeze(-1) if one else s for s, one in zip(states, self._scalar, strict=True)]
-        own = self._parameters.get  # quicker than an attribute, if it is one of them
-        found = [(own(name), name) for name in self._used]
-        weights = [self.weight(name) if weight is None else weight for weight, name in found]
-        return Arrays([rows], edges, weights)
+        return Arrays([rows], edges, self._weights())
 
     def _disturbed(self, arrays: Arrays, noise: Noise) -> Arrays:
         """The same arrays with masks for the states that may stay, and some weights zero."""
@@ -178,6 +177,22 @@ class Direction(nn.Module):
             for name, weight in zip(self._used, arrays.parameters, strict=True)
         ]
         return Arrays([inputs[name] for name in system.inputs], arrays.edges, weights)
+
+    def padded(self, x: Tensor) -> tuple[Tensor, list[Tensor]] | None:
+        """Fold over x [T, B, I] from states of zeros: the output [T, B, H], last states [1, B, ·].
+
+        None where `forward` has to do it.
+        """
+        if self._learned or self._has_scalars or (self.training and self.noise is not None):
+            return None
+        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
+            return None
+        return fold_padded(self._key, x, self._edges, self._weights())
+
+    def _weights(self) -> list[Tensor]:
+        own = self._parameters.get  # quicker than an attribute, if it is one of them
+        found = [(own(name), name) for name in self._used]
+        return [self.weight(name) if weight is None else weight for weight, name in found]
 
     def forward(
         self, rows: Tensor, states: list[Tensor], levels: Levels, *, quiet: bool = False

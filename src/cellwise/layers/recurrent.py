@@ -30,6 +30,7 @@ from cellwise.layers.sizes import resolve_sizes
 from cellwise.layers.states import check_state, listed_states, state_type
 from cellwise.layers.stepper import Stepper
 from cellwise.passes.saved import Memory
+from cellwise.structures.plain import is_eager
 
 BackendName = Literal["auto", "cpu", "reference"]
 
@@ -231,6 +232,10 @@ class Recurrent(nn.Module):
             ShapeError: x or a state has the wrong shape.
             StructureError: the lengths are none.
         """
+        if lengths is None and state is None and is_eager():
+            found = self._padded(x)
+            if found is not None:
+                return found
         form = take_apart(x, lengths, input_size=self.input_size, batch_first=self.batch_first)
         directions, levels = self._directions, form.levels
         rows = as_weights_are(form.rows, directions[0])
@@ -249,6 +254,26 @@ class Recurrent(nn.Module):
             rows = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
         names = tuple(directions[0].state_sizes)
         return form.restore(rows), _joined_states(names, last, form)
+
+    def _padded(self, x: Sequences) -> tuple[Tensor, Any] | None:
+        """The call that is most usual, x [T, B, I] and no more, in few steps, if they can do it.
+
+        After a kernel nothing of Python's is in the caches, and each step takes long.
+        """
+        if type(x) is not Tensor or x.dim() != 3 or x.shape[2] != self.input_size:
+            return None
+        if self.bidirectional or self.batch_first or (self.dropout and self.training):
+            return None
+        last: list[list[Tensor]] = []
+        rows, directions = x, self._directions
+        for direction in directions:
+            found = direction.padded(rows)
+            if found is None:
+                return None
+            rows, ends = found
+            last.append(ends)
+        whole = last[0] if len(last) == 1 else [torch.cat(ends) for ends in zip(*last, strict=True)]
+        return rows, state_type(tuple(directions[0].state_sizes))(*whole)
 
     def _mask(self, rows: Tensor, form: Form) -> Tensor:
         """One mask a sequence, the same at every step: [R, ·]."""

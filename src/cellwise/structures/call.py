@@ -81,6 +81,17 @@ def prepared(key: str, arrays: Arrays, level_sizes: Tensor) -> PreparedFold | No
     return BACKENDS[asked_first(bound)].prepared(bound, like, schedule)
 
 
+def prepared_padded(key: str, x: Tensor) -> PreparedFold | None:
+    """The same for sequences of one length, where x is [T, B, I]."""
+    bound, schedule = bound_of(key), _even(x.shape[0], x.shape[1])
+    return BACKENDS[asked_first(bound)].prepared(bound, x, schedule, padded=True)
+
+
+@lru_cache(maxsize=64)
+def _even(n_steps: int, n_sequences: int) -> Schedule:
+    return levels([n_sequences] * n_steps, n_sequences)
+
+
 class Call:
     """One fold: the program, its arrays, and the names that give them their places.
 

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from cellwise.backends.base import PreparedFold
-from cellwise.structures.call import Arrays, Call, prepared
+from cellwise.structures.batch import even_levels
+from cellwise.structures.call import Arrays, Call, prepared, prepared_padded
 from cellwise.structures.plain import exact, is_plain, is_transformed
 
 
@@ -180,7 +181,7 @@ class _Prepared(torch.autograd.Function):
     def forward(
         ctx: Any,
         made: PreparedFold,
-        call: tuple[str, Tensor],
+        call: tuple[str, Tensor | None],
         counts: tuple[int, int],
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
@@ -213,13 +214,30 @@ class _Prepared(torch.autograd.Function):
                     sent.append(_zeros(edge.shape, edge.dtype) if end is None else end.contiguous())
                 return None, None, None, *made.backward(tensors, y, kept, sent)
             key, level_sizes = ctx.call
-            call = Call(key, Arrays(tensors[:first], edges, tensors[second:]), level_sizes)
-            return None, None, None, *_otherwise(call, made.rows_of(y, kept), (d_y, *d_ends))
+            arrays, rows = Arrays(tensors[:first], edges, tensors[second:]), made.rows_of(y, kept)
+            if made.padded:
+                found = _of_padded(key, arrays, rows, (d_y, *d_ends))
+            else:
+                found = _otherwise(Call(key, arrays, level_sizes), rows, (d_y, *d_ends))
+            return None, None, None, *found
+
+
+def _of_padded(
+    key: str, arrays: Arrays, rows: Sequence[Tensor], given: Sequence[Tensor | None]
+) -> Sequence[Tensor | None]:
+    """The cotangents where x is [T, B, I], those of y likewise, and of last states [1, B, ·]."""
+    (x,), (d_y, *d_ends) = arrays.inputs, given
+    flat = Arrays([x.flatten(0, 1)], arrays.edges, arrays.parameters)
+    sizes = even_levels(x.shape[0], x.shape[1], torch.device("cpu")).sizes
+    d_rows = None if d_y is None else d_y.flatten(0, 1)
+    ends = [None if d is None else d.squeeze(0) for d in d_ends]
+    d_x, *others = _otherwise(Call(key, flat, sizes), rows, (d_rows, *ends))
+    return [None if d_x is None else d_x.reshape(x.shape), *others]
 
 
 @lru_cache(maxsize=64)
-def _zeros(shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    """Zeros that compiled code reads: the cotangents of last states that nobody has used."""
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Zeros that are only read: initial states, cotangents of last states that nobody has used."""
     with torch.inference_mode(mode=False):
         return torch.zeros(shape, dtype=dtype, device="cpu")  # whatever the default device is
 
@@ -311,6 +329,38 @@ def fold(key: str, arrays: Arrays, level_sizes: Tensor) -> tuple[Tensor, list[Te
     outputs = _fold(*_lists(arrays), level_sizes, key, keep)
     n_edges = len(arrays.edges)
     return outputs[0], outputs[len(outputs) - n_edges :]
+
+
+def fold_padded(
+    key: str, x: Tensor, edges: Sequence[tuple[int, ...]], parameters: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]] | None:
+    """Fold a bound cell over sequences of one length from states of zeros, in few steps.
+
+    Args:
+        key: what `bind` returned.
+        x: [T, B, I].
+        edges: the shapes of a state's rows.
+        parameters: in the cell's order.
+
+    Returns:
+        The output [T, B, ·] and the last states [1, B, ·]; None where `fold` has to do it.
+    """
+    if not x.is_cpu or not x.numel():
+        return None
+    states = [_zeros((x.shape[1], *shape), x.dtype) for shape in edges]
+    tensors = [x, *states, *parameters]
+    if not is_plain(tensors) or is_transformed(tensors):
+        return None
+    made = prepared_padded(key, x)
+    keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    if made is None or not made.fits(tensors, keep=keep):
+        return None
+    with exact(x):
+        if keep:
+            y, *ends = _apply(made, (key, None), (1, len(states)), *tensors)
+        else:
+            (y, *ends), _ = made.forward(tensors, keep=False)
+    return y, ends
 
 
 def _folded(

@@ -50,13 +50,15 @@ class Cpu:
         """Why it cannot serve a cell on arrays like this one, or an empty text."""
         return _no_arrays(like) or why_none(bound)
 
-    def prepared(self, bound: Bound, like: Tensor, schedule: Schedule) -> PreparedFold | None:
+    def prepared(
+        self, bound: Bound, like: Tensor, schedule: Schedule, *, padded: bool = False
+    ) -> PreparedFold | None:
         """The fold over a schedule of arrays like this one, with all that can be made ready."""
         precision = PRECISIONS.get(like.dtype)
         if precision is None or not like.is_cpu or _no_machine() or why_none(bound):
             return None
         make, chosen = _preparing()
-        return make(bound, schedule, torch.get_num_threads(), precision, chosen())
+        return make(bound, schedule, torch.get_num_threads(), precision, chosen(), padded)
 
     def sweep(
         self,

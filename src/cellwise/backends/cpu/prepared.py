@@ -58,9 +58,7 @@ class _Calls:
         code: the program.
         sums: the calls behind the kernel, if there are any, and their `results`.
         own: the signals over all rows that are made for the sweep alone.
-        needs: what a call knows beside its arrays: the states that come out, what is computed of
-            parameters, the results of sums.
-        last: for each state that comes out, what its address is called, and the shape of a row.
+        needs: what a call knows beside its arrays: what is computed of parameters, and results.
         indices: what the sums call the rows of a step before, and at which index these are.
         aliases: what the sums call signals, and what the kernel does.
         choices: by the rows of a thread, at most: whether threads share them.
@@ -71,12 +69,11 @@ class _Calls:
         self.sums = sum_calls(code, n_threads) if code.program.totals else None
         self.results = Results(code, self.sums) if self.sums else None
         self.own = [name for name in code.layout.kept if name not in outside]
-        self.last = [(f"last {name}", code.shapes[name]) for name in code.layout.states]
         needs = self.sums.needs if self.sums else []
         self.indices = [(need, need[6:]) for need in needs if need.startswith("index ")]
         self.aliases = [(need, f"rows {need[4:]}") for need in needs if need.startswith("own ")]
-        ends, results = [need for need, _ in self.last], self.results.needs if self.results else []
-        self.needs = [*ends, *code.computed.values(), *results]
+        results = self.results.needs if self.results else []
+        self.needs = [*code.computed.values(), *results]
         self.choices: dict[int, Choice] = {}
 
 
@@ -91,10 +88,12 @@ class _Half:
     Args:
         needs: the arrays of a call, in order.
         kept: signals that lie in one array, `kept`, and where.
+        last: the states that come out, in the order in which they are wanted; none: nobody
+            wants them.
 
     Attributes:
         code: the program.
-        last: for each state that comes out, what its address is called, and its shape.
+        ends: the shapes of rows of the states that are wanted.
     """
 
     def __init__(
@@ -102,7 +101,8 @@ class _Half:
         calls: _Calls,
         schedule: Schedule,
         needs: Sequence[str],
-        kept: Sequence[tuple[str, int]] = (),
+        kept: Sequence[tuple[str, int]],
+        last: Sequence[str],
     ):
         steps = Steps(schedule)
         self.code, self._sums, self._calls = calls.code, calls.sums, calls
@@ -113,16 +113,21 @@ class _Half:
             jobs.append(Job(calls.code, steps, calls.n_threads, shared=True))
             most = max(share.most for share in shares)
             self._choice = calls.choices.setdefault(most, Choice())
-        self.last = [(need, (schedule.n_sequences, *shape)) for need, shape in calls.last]
+        self._last = [f"last {name}" for name in last]
+        self.ends = [calls.code.shapes[name] for name in last]
         self._held = jobs, {need: steps.other(index) for need, index in calls.indices}
         places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
         known: dict[str, At | int] = {need: At(MEMORY, offset) for need, offset in places}
         known |= {need: At("kept", offset) for need, offset in kept}
+        for name in calls.code.layout.states if not last else ():
+            known[f"last {name}"] = At(MEMORY, self._row_bytes)
+            n_bytes = schedule.n_sequences * prod(calls.code.shapes[name]) * calls.code.item_bytes
+            self._row_bytes += on_lines(n_bytes)
         known |= {need: address_of(index) for need, index in self._held[1].items()}
         known |= {need: known.get(rows, At(rows)) for need, rows in calls.aliases}
         known |= calls.results.places if calls.results else {}
         known["count"] = schedule.n_rows
-        order = [MEMORY, *needs, *calls.needs]
+        order = [MEMORY, *needs, *self._last, *calls.needs]
         self._ready = [self._made(job, known, order) for job in jobs]
 
     def _made(
@@ -162,8 +167,7 @@ class _Half:
         give_scratch(scratch)
         if results is None:
             return {}
-        named = dict(zip((need for need, _ in self.last), ends, strict=True))
-        return results.lines(outs, fixed, named)
+        return results.lines(outs, fixed, dict(zip(self._last, ends, strict=True)))
 
 
 class _Arrays(NamedTuple):
@@ -205,7 +209,7 @@ class Prepared:
     """A bound cell's fold over one schedule.
 
     Arrays come in the cell's order: inputs [R, ·], initial states [B, ·], parameters; R is the
-    number of live rows.
+    number of live rows. `padded`: inputs and the output are [T, B, ·], last states [1, B, ·].
     """
 
     def __init__(
@@ -215,42 +219,55 @@ class Prepared:
         n_threads: int,
         precision: Precision,
         target: Target,
+        padded: bool = False,
     ):
+        n_steps, n_sequences = len(schedule.sizes), schedule.n_sequences
+        self.padded = padded
+        self._lead = (n_steps, n_sequences) if padded else (schedule.n_rows,)
+        self._end_lead = (1, n_sequences) if padded else (n_sequences,)
         self._bound, self._schedule, self._n_threads = bound, schedule, n_threads
         self._precision, self._target = precision, target
         self._dtype, self._arrays = DTYPES[precision], _arrays(bound)
         self._system, self._kept = bound.compiled.forward.system, bound.compiled.kept[1:]
-        inputs = [(schedule.n_rows, *shape) for shape in self._arrays.inputs]
+        inputs = [(*self._lead, *shape) for shape in self._arrays.inputs]
         edges = [(schedule.n_sequences, *shape) for shape in self._arrays.edges]
         self._shapes = [*inputs, *edges, *self._arrays.parameters]
 
     def _compiled(self, direction: Direction, keep: tuple[str, ...]) -> Compiled:
         return compiled(self._bound, direction, keep, self._precision, self._target)
 
-    def _half(
-        self, direction: Direction, keep: tuple[str, ...], needs: Sequence[str], *, kept: bool
-    ) -> _Half:
-        code = self._compiled(direction, keep)
-        places = self._kept_places[0] if kept else ()
-        return _Half(_calls(code, self._n_threads, keep), self._schedule, needs, places)
+    @property
+    def _no_ends(self) -> list[None]:
+        return [None] * len(self._arrays.edges)
 
     @cached_property
     def _inference(self) -> _Half:
-        output = self._system.output
-        needs = [*self._arrays.needs, f"rows {output}"]
-        return self._half("forward", (output,), needs, kept=False)
+        return self._upward(keep=False)
 
     @cached_property
     def _forward(self) -> _Half:
-        output = self._system.output
-        needs = [*self._arrays.needs, f"rows {output}", "kept"]
-        return self._half("forward", (output, *self._kept), needs, kept=True)
+        return self._upward(keep=True)
+
+    def _upward(self, *, keep: bool) -> _Half:
+        system = self._system
+        signals = (system.output, *(self._kept if keep else ()))
+        code = self._compiled("forward", signals)
+        needs = [*self._arrays.needs, f"rows {system.output}", "kept"]
+        places = self._kept_places[0] if keep else ()
+        calls = _calls(code, self._n_threads, signals)
+        return _Half(calls, self._schedule, needs, places, tuple(system.states))
 
     @cached_property
     def _backward(self) -> _Half:
-        arrays, rows = self._arrays, map("rows {}".format, self._arrays.d_inputs)
+        arrays, previous = self._arrays, self._bound.compiled.previous
+        code = self._compiled("backward", arrays.d_inputs)
+        rows = map("rows {}".format, arrays.d_inputs)
         needs = [*arrays.needs, *arrays.sent, f"rows {self._system.output}", "kept", *rows]
-        return self._half("backward", arrays.d_inputs, needs, kept=True)
+        last = tuple(previous[name] for name in self._system.states)
+        unwanted = self.padded and not code.expressions  # nobody has given initial states
+        calls = _calls(code, self._n_threads, arrays.d_inputs)
+        places = self._kept_places[0]
+        return _Half(calls, self._schedule, needs, places, () if unwanted else last)
 
     @cached_property
     def _kept_places(self) -> tuple[list[tuple[str, int]], int]:
@@ -281,46 +298,36 @@ class Prepared:
     ) -> tuple[list[Tensor], Tensor | None]:
         """The output's rows and the last states, then what the backward needs, if it is to come."""
         half = self._forward if keep else self._inference
-        like, kept = tensors[0], None
-        y = like.new_empty((self._schedule.n_rows, *half.code.shapes[self._system.output]))
-        arrays = [*tensors, y]
-        if keep:
-            kept = new_rows(like, (self._kept_places[1] // half.code.item_bytes,))
-            arrays.append(kept)
-        ends = [like.new_empty(shape) for _, shape in half.last]
+        like = tensors[0]
+        y = like.new_empty((*self._lead, *half.code.shapes[self._system.output]))
+        kept = new_rows(like, (self._kept_places[1] // half.code.item_bytes,)) if keep else None
+        ends = [like.new_empty((*self._end_lead, *shape)) for shape in half.ends]
+        arrays = (*tensors, y, y if kept is None else kept)
         half.run([*map(_address, arrays)], self._fixed(half, tensors), ends)
-        return [y, *self._in_order(half, ends, self._system.states)], kept
-
-    @staticmethod
-    def _in_order(half: _Half, ends: Sequence[Tensor], states: Sequence[str]) -> list[Tensor]:
-        """The states that come out, in the cell's order."""
-        found = dict(zip((need for need, _ in half.last), ends, strict=True))
-        return [found[f"last {name}"] for name in states]
+        return [y, *ends], kept
 
     def backward(
         self, tensors: Sequence[Tensor], y: Tensor, kept: Tensor, sent: Sequence[Tensor]
-    ) -> list[Tensor]:
+    ) -> list[Tensor | None]:
         """The cotangents of all arrays, given those of the output and of the last states."""
-        half, previous, like = self._backward, self._bound.compiled.previous, tensors[0]
-        rows = [
-            like.new_empty((self._schedule.n_rows, *half.code.shapes[name]))
-            for name in self._arrays.d_inputs
-        ]
-        ends = [like.new_empty(shape) for _, shape in half.last]
+        half, arrays, like = self._backward, self._arrays, tensors[0]
+        rows = [like.new_empty((*self._lead, *half.code.shapes[name])) for name in arrays.d_inputs]
+        ends = [like.new_empty((self._schedule.n_sequences, *shape)) for shape in half.ends]
         addresses = [*map(_address, (*tensors, *sent, y, kept, *rows))]
         totals = half.run(addresses, self._fixed(half, tensors), ends)
-        d_parameters = [totals[name] for name in self._arrays.d_parameters]
+        d_parameters = [totals[name] for name in arrays.d_parameters]
         parameters = tensors[len(tensors) - len(d_parameters) :]
         pairs = zip(d_parameters, parameters, strict=True)
         return [
             *rows,
-            *self._in_order(half, ends, [previous[name] for name in self._system.states]),
+            *(ends or self._no_ends),
             *(d if d.shape == p.shape else d.expand_as(p) for d, p in pairs),
         ]
 
     def rows_of(self, y: Tensor, kept: Tensor) -> list[Tensor]:
         """The output's rows, and those of all that was kept, one tensor a signal."""
-        code, found = self._forward.code, {f"rows {self._system.output}": y}
+        flat = y.flatten(0, 1) if self.padded else y
+        code, found = self._forward.code, {f"rows {self._system.output}": flat}
         for (need, offset), name in zip(self._kept_places[0], self._kept, strict=True):
             shape, first = (self._schedule.n_rows, *code.shapes[name]), offset // code.item_bytes
             found[need] = kept[first : first + prod(shape)].view(shape)
@@ -329,7 +336,12 @@ class Prepared:
 
 @lru_cache(maxsize=64)
 def prepared(
-    bound: Bound, schedule: Schedule, n_threads: int, precision: Precision, target: Target
+    bound: Bound,
+    schedule: Schedule,
+    n_threads: int,
+    precision: Precision,
+    target: Target,
+    padded: bool = False,
 ) -> Prepared:
     """The prepared fold, kept while batches of the same shape come."""
-    return Prepared(bound, schedule, n_threads, precision, target)
+    return Prepared(bound, schedule, n_threads, precision, target, padded)
