@@ -229,8 +229,8 @@ def _of_padded(
     (x,), (d_y, *d_ends) = arrays.inputs, given
     flat = Arrays([x.flatten(0, 1)], arrays.edges, arrays.parameters)
     sizes = even_levels(x.shape[0], x.shape[1], torch.device("cpu")).sizes
-    d_rows = None if d_y is None else d_y.flatten(0, 1)
-    ends = [None if d is None else d.squeeze(0) for d in d_ends]
+    d_rows = None if d_y is None else d_y.reshape(-1, *d_y.shape[2:])
+    ends = [None if d is None else d.reshape(d.shape[1:]) for d in d_ends]
     d_x, *others = _otherwise(Call(key, flat, sizes), rows, (d_rows, *ends))
     return [None if d_x is None else d_x.reshape(x.shape), *others]
 

@@ -27,3 +27,19 @@ def test_a_copy_takes_numbers_of_its_own():
     assert list(draft.filled(found)) == [1, 0, 100]
     assert list(other.filled(found)) == [5, 14, 100]
     assert (draft.needs, other.needs) == (["a"], ["a", "b"])
+
+
+def test_another_draft_is_included_with_what_is_known_now():
+    inner = Draft([7, At("a", 8), At("b", 2), At("c")])
+    whole = Draft([1])
+    whole.include(inner, {"a": At("memory", 100), "b": 40})
+    assert whole.needs == ["memory", "c"]
+    assert list(whole.filled({"memory": 1000, "c": 5})) == [1, 7, 1108, 42, 5]
+    assert inner.needs == ["a", "b", "c"]
+
+
+def test_holes_are_numbered_by_the_order_of_needs():
+    draft = Draft([1, At("a", 8), At("b")])
+    numbers, holes = draft.numbered(["b", "unused", "a"])
+    assert list(numbers) == [1, 0, 0]
+    assert list(holes) == [1, 2, 8, 2, 0, 0]

@@ -15,7 +15,7 @@ import torch
 
 import cellwise as cw
 from cellwise.backends.cpu import memory
-from cellwise.backends.cpu.memory import Lent, Store, new_rows
+from cellwise.backends.cpu.memory import Lent, Store, give_scratch, new_rows, take_scratch
 from cellwise.backends.cpu.target import LINE_BYTES
 
 MIB = 1 << 20
@@ -144,6 +144,34 @@ def test_a_second_backward_reads_what_was_kept(store):
     layer(torch.randn(100, 32, 64, requires_grad=True))[0].sum().backward()
     (twice,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(once, twice, rtol=0, atol=0)
+
+
+@pytest.fixture
+def spare(monkeypatch):
+    """What is kept between calls; nothing yet."""
+    found: list[memory.Scratch] = []
+    monkeypatch.setattr(memory, "_spare", found)
+    return found
+
+
+def test_scratch_memory_is_found_again_by_whoever_needs_no_more(spare):
+    first = take_scratch(1000)
+    assert first.address % LINE_BYTES == 0
+    second = take_scratch(1000)
+    assert abs(first.address - second.address) >= 1000, "both are in use"
+    give_scratch(first)
+    assert take_scratch(500) is first
+    give_scratch(first)
+    assert take_scratch(2000) is not first
+    assert not spare, "what is too small goes"
+
+
+def test_large_or_many_pieces_of_scratch_memory_are_not_kept(spare):
+    give_scratch(take_scratch(memory.LEAST_BYTES))
+    assert not spare
+    for scratch in [take_scratch(100) for _ in range(memory.MOST_SPARE + 2)]:
+        give_scratch(scratch)
+    assert len(spare) == memory.MOST_SPARE
 
 
 FAULTS = """

@@ -64,6 +64,7 @@ def test_forward_and_backward_have_a_sweeps_bits(what, n_threads):
         *(wanted.totals[names[name]] for name in data.system.parameters),
     ]
     for one, other in zip(found, expected, strict=True):
+        assert one is not None
         assert torch.equal(one, other.expand_as(one))
 
 

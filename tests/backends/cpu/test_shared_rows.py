@@ -50,7 +50,8 @@ def everything(data: Data, n_threads: int) -> list[Tensor]:
     if fold.has_backward:
         generator = torch.Generator().manual_seed(1)
         sent = [torch.randn(t.shape, generator=generator, dtype=t.dtype) for t in outputs]
-        found += fold.backward(tensors, outputs[0], kept, sent)
+        cotangents = fold.backward(tensors, outputs[0], kept, sent)
+        found += [d for d in cotangents if d is not None]
     return [tensor.clone() for tensor in found]
 
 

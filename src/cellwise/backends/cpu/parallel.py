@@ -86,7 +86,9 @@ def first_numbers() -> tuple[int, int, int]:
     return (openmp.thread_number, openmp.n_threads, openmp.barrier) if openmp else (0, 0, 0)
 
 
-def run_table(table: int, starts: Sequence[int], most: int, n_threads: int) -> None:
+def run_table(
+    table: int, starts: Sequence[int], most: int, n_threads: int, *, meets: bool = True
+) -> None:
     """As `run`, for rounds that compiled code finds in a table: eight bytes a number.
 
     Args:
@@ -96,8 +98,9 @@ def run_table(table: int, starts: Sequence[int], most: int, n_threads: int) -> N
             in bytes from this one.
         most: how many tasks a round has, at most.
         n_threads: how many threads to use at most.
+        meets: whether `first_numbers` has found OpenMP.
     """
-    openmp = None if _forked else _openmp()
+    openmp = None if _forked or not meets else _openmp()
     if most <= 1 or n_threads <= 1:
         for start in starts:
             _code().share(table + start, 0, 1)

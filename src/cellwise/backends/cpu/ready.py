@@ -57,7 +57,8 @@ class Rounds:
             offset: where in the call's memory the table will lie.
             n_threads: how many threads to use at most.
         """
-        whole = Draft([*first_numbers(), len(self._rounds)])
+        first = first_numbers()
+        whole = Draft([*first, len(self._rounds)])
         starts = []
         for function, tasks in self._rounds:
             starts.append(len(whole))
@@ -67,7 +68,7 @@ class Rounds:
         for part in (whole, self._data):
             table.include(part, {"data": At(MEMORY, behind)})
         most = max((len(tasks) for _, tasks in self._rounds), default=0)
-        return Ready(table, needs, (offset, starts), (n_threads, most))
+        return Ready(table, needs, (offset, starts), (n_threads, most, any(first)))
 
 
 class Ready:
@@ -82,12 +83,12 @@ class Ready:
         table: Draft,
         needs: Sequence[str],
         where: tuple[int, Sequence[int]],
-        threads: tuple[int, int],
+        threads: tuple[int, int, bool],
     ):
         self._numbers, self._holes = table.numbered(needs)
         self._offset, starts = where
         self._starts = [(start - N_FIRST) * 8 for start in starts]
-        self._n_threads, self._most = threads
+        self._n_threads, self._most, self._meets = threads
         self._made = (
             self._numbers.buffer_info()[0],
             len(self._numbers),
@@ -100,4 +101,4 @@ class Ready:
         """Do the rounds, where what is needed lies at these addresses."""
         place = addresses[0] + self._offset
         enter(place, *self._made, addresses.buffer_info()[0])
-        run_table(place, self._starts, self._most, self._n_threads)
+        run_table(place, self._starts, self._most, self._n_threads, meets=self._meets)
