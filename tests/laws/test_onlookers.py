@@ -64,7 +64,9 @@ def test_saved_tensors_may_come_back_in_another_order_of_memory(over: Any) -> No
         return t.mT.contiguous().mT if t.dim() > 1 else t
 
     with saved_tensors_hooks(lambda t: t, turned):
-        assert equal(gradients(layer, call, x), wanted)
+        found = gradients(layer, call, x)
+    # A @ B is torch's, whose last bit may depend on how A lies.
+    torch.testing.assert_close(found, wanted)
 
 
 @EITHER

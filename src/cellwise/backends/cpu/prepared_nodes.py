@@ -15,12 +15,14 @@ from itertools import chain
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cellwise.backends.base import NodesBound
 from cellwise.backends.cpu.calls import function
 from cellwise.backends.cpu.drafts import At
+from cellwise.backends.cpu.fixed import Fixed
 from cellwise.backends.cpu.frames import Template
 from cellwise.backends.cpu.memory import give_scratch, new_rows, take_scratch
 from cellwise.backends.cpu.node_halves import Half, NodesCell, Program, nodes_cell
@@ -127,12 +129,12 @@ class _Sweep:
         """Do it, where the arrays lie at these addresses: the lines of the programs' totals."""
         half = self._half
         scratch = take_scratch(self._n_bytes + ready.n_bytes)
-        fixed = [program.fixed(parameters) for program in half.programs]
-        values = [
-            value
-            for program, found in zip(half.programs, fixed, strict=True)
-            for value in (program.compute(found) if found else ())
-        ]
+        fixed: list[Fixed | None] = [None] * len(half.programs)
+        values: list[Tensor] = []
+        if half.computes:
+            fixed = [program.fixed(parameters) for program in half.programs]
+            for program, found in zip(half.programs, fixed, strict=True):
+                values += program.compute(found) if found else ()
         outs = [program.results.new() if program.results else [] for program in half.programs]
         made = map(_address, chain(values, *outs))
         ready.run(array("q", (scratch.address, *addresses, *made)))
@@ -195,7 +197,8 @@ class PreparedNodes:
         after, d_input = self._moves(), f"rows {cell.d_input}"
         if self._whole:
             sorted_ |= {cell.input: cell.shape, cell.d_input: cell.shape}
-            after.take(f"given {cell.d_input}", d_input, nodes.rank, prod(cell.shape))
+            rank = np.minimum(nodes.rank, nodes.n_leaves) if self._one_row_of_zeros else nodes.rank
+            after.take(f"given {cell.d_input}", d_input, rank, prod(cell.shape))
         received = Rows(sorted_, cell.dtype.itemsize)
         needs = [*self._needs, "kept", *self._sent]
         needs.append(f"given {cell.d_input}" if self._whole else d_input)
@@ -230,16 +233,27 @@ class PreparedNodes:
 
     def _sort_inputs(self, moves: Moves) -> None:
         if self._whole:
-            name, width = self._cell.input, prod(self._cell.shape)
-            moves.take(f"rows {name}", f"given {name}", self._nodes.order, width)
+            name, width, order = self._cell.input, prod(self._cell.shape), self._nodes.order
+            read = order[: self._nodes.n_leaves] if self._only_leaves_read else order
+            moves.take(f"rows {name}", f"given {name}", read, width)
+
+    @property
+    def _only_leaves_read(self) -> bool:
+        """Whether no other node reads the input."""
+        return self._cell.input not in self._cell.forward.needs_all
 
     def _clear(self, moves: Moves, name: str, *, leaf: bool, width: int) -> None:
         """Zeros in the rows of leaves, or in those of the levels."""
         n_leaves, n_rows = self._nodes.n_leaves, self._nodes.n_rows
         if name == self._cell.d_input:
-            n_rows = self._shape[0]
+            n_rows = min(self._shape[0], n_leaves + 1) if self._one_row_of_zeros else self._shape[0]
         first, last = (0, n_leaves) if leaf else (n_leaves, n_rows)
         moves.clear(f"rows {name}", first, last, width)
+
+    @property
+    def _one_row_of_zeros(self) -> bool:
+        """Whether the input's cotangents of all nodes but leaves are taken from the first's."""
+        return self._cell.backward.whole.gaps(self._cell.d_input) == [False]
 
     def fits(self, x: Tensor, parameters: Sequence[Tensor], *, keep: bool) -> bool:
         """Whether arrays have the form that it takes, and it makes all that is asked for."""
