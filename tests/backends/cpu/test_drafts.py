@@ -40,6 +40,6 @@ def test_another_draft_is_included_with_what_is_known_now():
 
 def test_holes_are_numbered_by_the_order_of_needs():
     draft = Draft([1, At("a", 8), At("b")])
-    numbers, holes = draft.numbered(["b", "unused", "a"])
-    assert list(numbers) == [1, 0, 0]
-    assert list(holes) == [1, 2, 8, 2, 0, 0]
+    holes = draft.numbered({"b": (0, 0), "unused": (1, 0), "a": (2, 100)}, 10)
+    assert list(draft.numbers) == [1, 0, 0]
+    assert holes == [11, 2, 108, 12, 0, 0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -60,17 +60,26 @@ class Draft:
             else:
                 self._numbers[start + slot] = found + offset
 
-    def numbered(self, needs: Sequence[str]) -> tuple[array[int], array[int]]:
-        """The numbers, and of each that is known in a call the slot, the need's number, the offset.
+    def numbered(self, needs: Mapping[str, tuple[int, int]], first: int) -> list[int]:
+        """Of each number that is known in a call three: its slot, which need it is, and the offset.
+
+        Args:
+            needs: the number of each need, and how many bytes are added to its offsets.
+            first: the slot of the first number.
 
         Raises:
             KeyError: something has to be known that is not among the needs.
         """
-        of_need = {need: number for number, need in enumerate(needs)}
-        holes = array("q")
+        holes: list[int] = []
         for slot, need, offset in self._holes:
-            holes.extend((slot, of_need[need], offset))
-        return self._numbers, holes
+            number, more = needs[need]
+            holes += first + slot, number, offset + more
+        return holes
+
+    @property
+    def numbers(self) -> array[int]:
+        """All numbers; 0 where one is known only in a call."""
+        return self._numbers
 
     def copy(self) -> Draft:
         """Another draft of the same numbers."""

@@ -63,16 +63,22 @@ class Rounds:
         for function, tasks in self._rounds:
             starts.append(len(whole))
             whole.add([function, len(tasks), *tasks])
-        behind = offset + len(whole) * 8
-        table = Draft()
-        for part in (whole, self._data):
-            table.include(part, {"data": At(MEMORY, behind)})
+        numbered = {need: (number, 0) for number, need in enumerate(needs)}
+        numbered["data"] = numbered[MEMORY][0], offset + len(whole) * 8
+        holes = whole.numbered(numbered, 0) + self._data.numbered(numbered, len(whole))
+        table = whole.numbers + self._data.numbers, array("q", holes)
         most = max((len(tasks) for _, tasks in self._rounds), default=0)
-        return Ready(table, needs, (offset, starts), (n_threads, most, any(first)))
+        return Ready(*table, (offset, starts), (n_threads, most, any(first)))
 
 
 class Ready:
     """Rounds that can be done.
+
+    Args:
+        numbers: the table.
+        holes: what is entered, three numbers each: a slot, which need, how many bytes behind it.
+        where: in the call's memory the table lies, and in the table each round.
+        threads: how many at most, how many tasks a round has at most, whether OpenMP is there.
 
     Attributes:
         n_bytes: what the table takes of a call's memory.
@@ -80,12 +86,12 @@ class Ready:
 
     def __init__(
         self,
-        table: Draft,
-        needs: Sequence[str],
+        numbers: array[int],
+        holes: array[int],
         where: tuple[int, Sequence[int]],
         threads: tuple[int, int, bool],
     ):
-        self._numbers, self._holes = table.numbered(needs)
+        self._numbers, self._holes = numbers, holes
         self._offset, starts = where
         self._starts = [(start - N_FIRST) * 8 for start in starts]
         self._n_threads, self._most, self._meets = threads
