@@ -137,6 +137,20 @@ def test_hooks_of_a_direction_are_called(calls):
     assert not any(calls)
 
 
+def test_hooks_of_all_modules_are_called(calls):
+    layer, x = network(), inputs()
+    seen: list[str] = []
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, args, output: seen.append(type(module).__name__)
+    )
+    try:
+        layer(x)
+    finally:
+        hook.remove()
+    assert seen == ["Direction", "Recurrent"]
+    assert calls == [False]
+
+
 def test_gradients_are_apart():
     """Those of parameters lie side by side, but no one's is a part of another's."""
     layer, x = network(), inputs()

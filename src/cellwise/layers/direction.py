@@ -185,9 +185,15 @@ class Direction(nn.Module):
         """
         if self._learned or self._has_scalars or (self.training and self.noise is not None):
             return None
-        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
+        if self._is_watched():
             return None
         return fold_padded(self._key, x, self._edges, self._weights())
+
+    def _is_watched(self) -> bool:
+        """Whether somebody has hooks that only torch's way of calling a module calls."""
+        own = self._forward_hooks, self._forward_pre_hooks
+        backward = self._backward_hooks, self._backward_pre_hooks
+        return any((*own, *backward)) or nn.modules.module._has_any_global_hook()
 
     def _weights(self) -> list[Tensor]:
         own = self._parameters.get  # quicker than an attribute, if it is one of them

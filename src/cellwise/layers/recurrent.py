@@ -262,7 +262,9 @@ class Recurrent(nn.Module):
         """
         if type(x) is not Tensor or x.dim() != 3 or x.shape[2] != self.input_size:
             return None
-        if self.bidirectional or self.batch_first or (self.dropout and self.training):
+        if self.bidirectional or self.batch_first:
+            return None
+        if self.num_layers > 1 and self.dropout and self.training:
             return None
         last: list[list[Tensor]] = []
         rows, directions = x, self._directions

@@ -88,8 +88,7 @@ class _Half:
     Args:
         needs: the arrays of a call, in order.
         kept: signals that lie in one array, `kept`, and where.
-        last: the states that come out, in the order in which they are wanted; none: nobody
-            wants them.
+        last: the states that come out and are wanted, in order.
 
     Attributes:
         code: the program.
@@ -119,7 +118,9 @@ class _Half:
         places, self._row_bytes = placed(calls.code, calls.own, schedule.n_rows)
         known: dict[str, At | int] = {need: At(MEMORY, offset) for need, offset in places}
         known |= {need: At("kept", offset) for need, offset in kept}
-        for name in calls.code.layout.states if not last else ():
+        for name in calls.code.layout.states:
+            if name in last:
+                continue
             known[f"last {name}"] = At(MEMORY, self._row_bytes)
             n_bytes = schedule.n_sequences * prod(calls.code.shapes[name]) * calls.code.item_bytes
             self._row_bytes += on_lines(n_bytes)
