@@ -118,6 +118,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean '{close[0]}'?" if close else ""
 
 
+NO_MEMORY = "there is not enough memory for so large a model"
+
+
 def is_of_memory(error: Exception) -> bool:
     """Whether an error says that there is not enough memory, as Python or torch say it."""
     return isinstance(error, MemoryError) or "allocate memory" in str(error)

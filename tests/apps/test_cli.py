@@ -178,7 +178,15 @@ def test_train_refuses_a_full_folder_and_a_folder_as_configuration(config, tmp_p
     assert "is not empty. Choose another --out" in result.stderr
     result = invoke("train", tmp_path, status=2)
     assert result.stderr == (
-        f"cellwise: {tmp_path} is a folder; to go on with the run in it, add --resume\n"
+        f"cellwise: {tmp_path} is a folder, and there is no run in it: name a configuration file, "
+        f"such as {tmp_path / 'mine.toml'}\n"
+    )
+
+
+def test_train_says_how_to_go_on_with_a_run(trained):
+    result = invoke("train", trained, status=2)
+    assert result.stderr == (
+        f"cellwise: {trained} is a folder; to go on with the run in it, add --resume\n"
     )
 
 

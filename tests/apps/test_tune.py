@@ -111,7 +111,10 @@ MISTAKES = [
         "(`cellwise recipes` lists them), or go on: `cellwise tune FOLDER --resume`",
     ),
     (["tune", "no.toml", *RATES], "there is no file no.toml"),
-    (["tune", ".", *RATES], ". is a folder; to go on with the search in it, add --resume"),
+    (
+        ["tune", ".", *RATES],
+        ". is a folder, and there is no search in it: name a configuration file, such as mine.toml",
+    ),
     (["tune", "tag", "--resume"], "say which search to resume: `cellwise tune FOLDER --resume`"),
     (
         ["tune", ".", "--resume", *RATES],

@@ -96,6 +96,11 @@ MESSAGES = [
         "my.toml: 'training.batch_size' is 0, but must be a value of at least 1",
     ),
     (
+        "[training]\ndevice = 'gpu'",
+        "my.toml: 'training.device' is \"gpu\", but must be a text like "
+        '"auto", "cpu", "cuda", "cuda:1", "mps", "xpu"',
+    ),
+    (
         "[training",
         "my.toml: not valid TOML: Expected ']' at the end of a table declaration "
         "(at end of document)",
@@ -227,3 +232,25 @@ def test_quotes_without_an_equals_sign_are_told_at_once():
 )
 def test_quotes_are_of_names_only_where_they_stand_around_them(text, key, value):
     assert parse_overrides([text])["data"]["classes"] == {key: value}
+
+
+def test_a_value_of_several_kinds_has_one_complaint():
+    with pytest.raises(ConfigError) as caught:
+        load_config("classify", ["data.text_column=0"])
+    assert str(caught.value) == (
+        "--set data.text_column=0: 'data.text_column' is 0, but must be a value of at least 1 or "
+        "a text in quotes or a list"
+    )
+
+
+def test_a_configuration_may_begin_with_a_mark_of_utf8_and_is_nothing_else(tmp_path):
+    file, text = tmp_path / "my.toml", 'task = "transduce"'
+    for encoding in ("utf-8-sig", "utf-8"):
+        file.write_text(text, encoding=encoding)
+        assert load_config(file).task == "transduce"
+    file.write_text(text, encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"my\.toml is UTF-16; save it as UTF-8$"):
+        load_config(file)
+    file.write_bytes(b"# caf\xe9")
+    with pytest.raises(ConfigError, match=r"my\.toml is not UTF-8; save it as UTF-8$"):
+        load_config(file)

@@ -61,6 +61,18 @@ def test_what_diverges_is_a_result_with_a_reason(tmp_path, fake):
     assert (row.state, row.reason) == ("failed", "the loss became nan")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to …")],
+)
+def test_too_large_a_model_is_a_result_too(tmp_path, fake, error):
+    study = started(tmp_path, search())
+    fake(raising(error))
+    row = run_next(study, tmp_path)
+    assert row.state == "failed"
+    assert row.reason == "there is not enough memory for so large a model"
+
+
 def test_a_metric_that_is_no_number_is_a_failure(tmp_path, fake):
     study = started(tmp_path, search())
     fake(lambda *_, **__: Outcome(True, "", 3, 24, 1.5, 2, float("nan")))
@@ -69,7 +81,7 @@ def test_a_metric_that_is_no_number_is_a_failure(tmp_path, fake):
 
 
 @pytest.mark.parametrize(
-    "error", [DataError("no data"), StoppedError("stop"), KeyboardInterrupt(), ZeroDivisionError()]
+    "error", [DataError("no data"), StoppedError("stop"), KeyboardInterrupt(), RuntimeError("?")]
 )
 def test_any_other_error_breaks_off_and_the_trial_is_repeated(tmp_path, fake, error):
     study = started(tmp_path, search())

@@ -25,7 +25,7 @@ from cellwise.apps import (
     tune,
     zoo,
 )
-from cellwise.errors import CellwiseError, is_of_memory
+from cellwise.errors import NO_MEMORY, CellwiseError, is_of_memory
 from cellwise.training.stops import StoppedError
 
 ERROR_STATUS = 2
@@ -62,7 +62,7 @@ class Commands(TyperGroup):
         except (RuntimeError, MemoryError) as error:
             if not is_of_memory(error):
                 raise
-            print("cellwise: there is not enough memory for so large a model", file=sys.stderr)
+            print(f"cellwise: {NO_MEMORY}", file=sys.stderr)
             raise typer.Exit(ERROR_STATUS) from error
         except OSError as error:
             place = "" if error.filename is None else f"{error.filename}: "

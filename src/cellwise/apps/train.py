@@ -90,6 +90,11 @@ def choose_run(
             f"there is no run {config}, nor does --out say where one is: "
             "`cellwise train RUN --resume` goes on with the run in the folder RUN"
         )
+    if of_run and not (Path(config) / "config.toml").is_file():
+        raise ConfigError(
+            f"{config} is a folder, and there is no run in it: name a configuration file, such as "
+            f"{Path(config) / 'mine.toml'}"
+        )
     if of_run:
         raise ConfigError(f"{config} is a folder; to go on with the run in it, add --resume")
     return load_config(config, overrides), out or _default_folder(config)

@@ -137,6 +137,11 @@ def choose_search(
         )
     if resume and out is None:
         raise ConfigError("say which search to resume: `cellwise tune FOLDER --resume`")
+    if of_search and not (Path(config) / "base.toml").is_file():
+        raise ConfigError(
+            f"{config} is a folder, and there is no search in it: name a configuration file, such "
+            f"as {Path(config) / 'mine.toml'}"
+        )
     if of_search:
         raise ConfigError(f"{config} is a folder; to go on with the search in it, add --resume")
     settings = load_settings(config, {**changes, **parse_vary(vary)}, said)

@@ -33,7 +33,6 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
     "less_than": ("a value less than", "lt"),
     "less_than_equal": ("a value of at most", "le"),
     "literal_error": ("one of", "expected"),
-    "string_pattern_mismatch": ("a text of the form", "pattern"),
 }
 
 
@@ -57,11 +56,14 @@ def build_section(
     try:
         return kind.model_validate(table)
     except ValidationError as error:
-        lines = [
-            f"{_origin(name, detail, said) or source}: {_complaint(kind, name, detail)}"
-            for detail in error.errors(include_url=False)
-        ]
-    raise ConfigError("\n".join(dict.fromkeys(lines)))
+        lines: dict[str, list[str]] = {}
+        for detail in error.errors(include_url=False):
+            beginning, wanted = _complaint(kind, name, detail)
+            origin = _origin(name, detail, said) or source
+            lines.setdefault(f"{origin}: {beginning}", []).append(wanted)
+    # A value that may be of several kinds has a complaint of each.
+    joined = (before + " or ".join(filter(None, dict.fromkeys(w))) for before, w in lines.items())
+    raise ConfigError("\n".join(joined))
 
 
 def _origin(name: str, detail: ErrorDetails, said: Mapping[str, str]) -> str:
@@ -78,13 +80,14 @@ def unknown_key(key: str, found: str, accepted: list[str]) -> str:
     return f"unknown key '{key}'. {hint}"
 
 
-def _complaint(kind: type[Section], name: str, detail: ErrorDetails) -> str:
+def _complaint(kind: type[Section], name: str, detail: ErrorDetails) -> tuple[str, str]:
+    """What is wrong, and what would be right, if the first does not say it."""
     place = [str(part) for part in detail["loc"]]
     key = ".".join([name, *place])
     if detail["type"] == "extra_forbidden":
-        return unknown_key(key, place[-1], list(kind.model_fields))
+        return unknown_key(key, place[-1], list(kind.model_fields)), ""
     if detail["type"] == "missing":
-        return f"'{key}' is missing: {_description(kind, place[0])}"
+        return f"'{key}' is missing: {_description(kind, place[0])}", ""
     # In a choice of types the place names the type too; the key is the field's.
     field = f"{name}.{place[0]}" if place else name
     is_table = bool(place) and get_origin(kind.model_fields[place[0]].annotation) is dict
@@ -93,15 +96,19 @@ def _complaint(kind: type[Section], name: str, detail: ErrorDetails) -> str:
     hint = ""
     if is_table and isinstance(detail["input"], dict):
         hint = f'. A name with a dot in it stands in quotes: {name}.{place[0]}."{place[1]}.…"'
-    return f"'{field}' is {_shown(detail['input'])}, but must be {_wanted(detail)}{hint}"
+    wanted = f"{_wanted(kind, detail)}{hint}"
+    return f"'{field}' is {_shown(detail['input'])}, but must be ", wanted
 
 
 def _description(kind: type[Section], name: str) -> str:
     return (kind.model_fields[name].description or "it has no default").rstrip(".")
 
 
-def _wanted(detail: ErrorDetails) -> str:
+def _wanted(kind: type[Section], detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
+    if detail["type"] == "string_pattern_mismatch":
+        examples = kind.model_fields[str(detail["loc"][0])].examples or [context["pattern"]]
+        return f"a text like {', '.join(map(_shown, examples))}"
     if detail["type"] in _BOUNDS:
         words, limit = _BOUNDS[detail["type"]]
         return f"{words} {context[limit]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,13 +201,16 @@ def check_resumable(saved: RunConfig, wanted: RunConfig) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A configuration file's text."""
+    """A configuration file's text; a mark of UTF-8 at its start is left out."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(f"there is no file {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        found = "UTF-16" if error.object[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "not UTF-8"
+        raise ConfigError(f"{path} is {found}; save it as UTF-8") from error
 
 
 def task_name(tables: Mapping[str, Any], source: str) -> str:

@@ -92,6 +92,7 @@ class TrainingConfig(Section):
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?|xpu(:\d+)?)$",
+        examples=["auto", "cpu", "cuda", "cuda:1", "mps", "xpu"],
         description="'auto' (an accelerator if there is one), 'cpu', 'cuda', 'cuda:1', 'mps'",
     )
     threads: int = Field(

@@ -152,6 +152,6 @@ def _read_cell(value: str, base: Path) -> str:
         hint = nearest(value, cells.names()) or "`cellwise cells` lists the cells."
         raise ConfigError(f"'{value}' is no cell of the zoo, and there is no file {path}. {hint}")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cellwise.errors import BackendError, ConfigError, EquationError, ShapeError
+from cellwise.errors import (
+    NO_MEMORY,
+    BackendError,
+    ConfigError,
+    EquationError,
+    ShapeError,
+    is_of_memory,
+)
 from cellwise.training.checkpoints import has_checkpoint
 from cellwise.training.members import LostProcessError
 from cellwise.training.progress import Reporter
@@ -133,6 +140,11 @@ def _train(study: Study, trial: Trial, folder: Path, shown: Reporter) -> None:
     except WRONG_SETTINGS as error:
         seconds, epochs = reporter.effort()
         study.failed(trial, _in_a_line(error), seconds=seconds, epochs=epochs)
+    except (MemoryError, RuntimeError) as error:
+        if not is_of_memory(error):
+            raise
+        seconds, epochs = reporter.effort()
+        study.failed(trial, NO_MEMORY, seconds=seconds, epochs=epochs)
     else:
         _close(study, trial, outcome)
 
