@@ -43,6 +43,6 @@ def test_what_is_not_accepted_is_said(key, value, wanted):
 def test_columns_are_counted_from_one():
     with pytest.raises(ConfigError) as error:
         build_section(ClassifyData, {"label_column": 0}, name="data", source="my.toml")
-    assert str(error.value).splitlines()[0] == (
-        "my.toml: 'data.label_column' is 0, but must be a value of at least 1"
+    assert str(error.value) == (
+        "my.toml: 'data.label_column' is 0, but must be a value of at least 1 or a text in quotes"
     )
