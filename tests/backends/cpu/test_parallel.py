@@ -14,7 +14,7 @@ from llvmlite import ir
 from cellwise.backends.cpu import parallel
 from cellwise.backends.cpu.emitter import I64, POINTER, integer
 from cellwise.backends.cpu.machine import Library, assemble
-from cellwise.backends.cpu.parallel import Round, joined, run, runner
+from cellwise.backends.cpu.parallel import Round, run, runner
 from cellwise.backends.cpu.parallel_code import emit_walk
 from cellwise.backends.cpu.target import chosen, target
 
@@ -110,14 +110,6 @@ def test_rounds_may_have_other_numbers_of_tasks(by, n_threads):
     run([counting(tasks[:n]) for n in (0, 1, 5, 0, 2, 3)], n_threads)
     np.testing.assert_array_equal(numbers[:, 0], [4, 3, 2, 1, 1])
     run([], n_threads)
-
-
-def test_rounds_of_one_function_are_joined():
-    numbers, tasks = counters(5)
-    whole = joined([counting(tasks[:2]), counting(tasks[2:])])
-    run([whole], 2)
-    assert list(whole.tasks) == tasks
-    assert np.all(numbers[:, 0] == 1)
 
 
 @pytest.mark.parametrize("n_tasks", [1, 2])

@@ -42,15 +42,6 @@ class Round(NamedTuple):
     held: Any = None
 
 
-def joined(rounds: Sequence[Round]) -> Round:
-    """Several rounds as one: their tasks do not wait for one another, either.
-
-    The function of all is the same.
-    """
-    function = rounds[0].function
-    return Round(function, [task for one in rounds for task in one.tasks], rounds)
-
-
 def run(rounds: Sequence[Round], n_threads: int) -> None:
     """Does all tasks of each round before the next round, and returns when all are done.
 

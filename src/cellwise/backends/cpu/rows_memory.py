@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
-from torch import Tensor
-
 from cellwise.backends.cpu.compiled import Compiled
 from cellwise.backends.cpu.target import LINE_BYTES
 
@@ -28,27 +26,19 @@ class Rows:
     """Signals over rows that lie in one piece of memory, each on a line."""
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], item_bytes: int):
-        self._item_bytes = item_bytes
-        self._rows = [(f"rows {n}", shape, prod(shape) * item_bytes) for n, shape in shapes.items()]
+        self._rows = [(f"rows {name}", prod(shape) * item_bytes) for name, shape in shapes.items()]
 
     def n_bytes(self, n_rows: int) -> int:
         """How large the memory is."""
-        return sum(on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows)
+        return sum(on_lines(n_rows * row_bytes) for _, row_bytes in self._rows)
 
     def places(self, n_rows: int) -> dict[str, int]:
         """Where each signal lies, by what its address is called."""
         found, at = {}, 0
-        for need, _, row_bytes in self._rows:
+        for need, row_bytes in self._rows:
             found[need] = at
             at += on_lines(n_rows * row_bytes)
         return found
-
-    def view(self, memory: Tensor, number: int, n_rows: int) -> Tensor:
-        """A signal as a tensor, by its number."""
-        first = sum(on_lines(n_rows * row_bytes) for _, _, row_bytes in self._rows[:number])
-        _, shape, row_bytes = self._rows[number]
-        start, end = (n // self._item_bytes for n in (first, first + n_rows * row_bytes))
-        return memory[start:end].view(n_rows, *shape)
 
 
 def on_lines(n_bytes: int) -> int:
