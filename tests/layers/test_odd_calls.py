@@ -67,3 +67,23 @@ def test_a_packed_sequence_that_cannot_be_is_refused() -> None:
 def test_a_report_has_five_calls() -> None:
     with pytest.raises(ConfigError, match=r"no call 'forwrd'. Did you mean 'forward'\?"):
         cw.Recurrent("gru", 3, 4).backend_report()["forwrd"]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_sums_over_bilinear_products_have_kernels(size):
+    """Its backward sums such a product; found by random cases (seed 600018)."""
+    text = """
+        z[t] = bilinear(V, W @ b, broadcast(sum(c)) + sign(x[t]))
+        y[t] = U @ z[t]
+    """
+    found = []
+    for backend in ("cpu", "reference"):
+        torch.manual_seed(0)
+        layer = cw.Recurrent(text, size, size, backend=backend, dtype=torch.float64)
+        x = torch.randn(4, 2, size, dtype=torch.float64, requires_grad=True)
+        y, _ = layer(x)
+        loss = y.square().sum()
+        wanted = [x, *layer.parameters()]
+        found.append([y, *torch.autograd.grad(loss, wanted, materialize_grads=True)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)

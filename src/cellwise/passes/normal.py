@@ -7,7 +7,7 @@ and the like become sums and elements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal
@@ -165,8 +165,15 @@ class _Normaliser:
         if value.varies and value.operation == "dot":
             value = build("sum", mul(*value.arguments))
         if value.varies and value.operation in REDUCTIONS:
-            return remake(value, [self.normal(a) for a in value.arguments])
+            return remake(value, self._without_products(self.normal(a) for a in value.arguments))
         return self.normal(value)
+
+    def _without_products(self, values: Iterable[Node]) -> tuple[Node, ...]:
+        """What a reduction reads: products, such as a bilinear one's, have lines of their own."""
+        return tuple(
+            self.name(value) if any(n.operation == "matmul" for n in walk([value])) else value
+            for value in values
+        )
 
     def normal(self, value: Node) -> Node:
         """An expression with every reduction and every operand of a product read by name."""
@@ -187,7 +194,7 @@ class _Normaliser:
             product = self._product if node.operation == "matmul" else self._bilinear
             return product(node, args)
         if node.operation in REDUCTIONS:
-            return self.name(remake(node, args))
+            return self.name(remake(node, self._without_products(args)))
         elementwise = OPERATIONS[node.operation].kind == "elementwise"
         if not elementwise and node.operation not in _PLACED:
             raise RefusedError(f"it has no kernel for '{node.operation}'")
